@@ -1,0 +1,67 @@
+# Everything a newcomer types. `make run` and `make test` do their own set-up in .venv; the
+# second time costs nothing. Knobs of `run`: PORT, DATA.
+
+PORT ?= 8000
+DATA ?= ./data
+PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/dev/null && echo python3.13 \
+	|| { command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12; } \
+	|| { command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11; } \
+	|| echo python3)
+BIN := .venv/bin
+AUDIT := tests/graphql/audit
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test soak bench lint schema lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 10
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed (make PYTHON=/path/to/python3.12)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: .venv/run.stamp ## Serve on loopback (PORT=8000 DATA=./data)
+	@exec $(BIN)/tams serve --port $(PORT) --data $(DATA)
+
+demo: .venv/run.stamp ## Fill the running server with a test film
+	@$(BIN)/tams demo --server http://127.0.0.1:$(PORT)
+
+test: .venv/dev.stamp ## Run the tests (a few minutes)
+	@if command -v npm >/dev/null 2>&1 && [ ! -d $(AUDIT)/node_modules ]; then \
+		(cd $(AUDIT) && npm ci --silent --no-audit --no-fund) || echo "npm ci failed: the audit will be skipped"; fi
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: .venv/dev.stamp ## Run everything that takes long (up to an hour)
+	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest --soak -m soak
+
+bench: .venv/dev.stamp ## Measure, and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+lint: .venv/dev.stamp ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+schema: .venv/dev.stamp ## Write the published contracts in schema/ and env.example
+	$(BIN)/tams schema --write
+
+lock: .venv/dev.stamp ## Resolve newer versions into the lock files
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --extra media pyproject.toml requirements-build.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --extra media --extra dev -c requirements.lock \
+		pyproject.toml requirements-build.in -o requirements-dev.lock
+
+clean: ## Remove what the other targets installed
+	rm -rf .venv $(AUDIT)/node_modules
