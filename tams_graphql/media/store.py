@@ -1,0 +1,100 @@
+"""The port of a storage backend: URLs to hand out, and what the server does to bytes itself.
+
+A `key` names the bytes within one backend. Keys are random (`new_key`) and never derived from
+an object id (DECISIONS: a client's id, which may hold ``/`` and any Unicode, never meets a
+file system or a bucket).
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageBackend:
+    """What is told about a backend (spec 8.2, `storage-backend.json`)."""
+
+    id: str
+    label: str | None
+    store_type: str = "http_object_store"
+    provider: str
+    store_product: str
+    region: str | None = None
+    availability_zone: str | None = None
+    default_storage: bool = False
+    tags: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """How a client puts an object's bytes: PUT `url` with `content_type` as its content type."""
+
+    url: str
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBytes:
+    """What a backend knows of stored bytes. `size` in bytes."""
+
+    size: int
+    content_type: str | None
+    etag: str
+
+
+class MediaStore(Protocol):
+    """One storage backend."""
+
+    @property
+    def backend(self) -> StorageBackend:
+        """Its description."""
+
+    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
+        """A presigned upload, valid for at least the service's `min_presigned_url_timeout`.
+
+        It stops working once the object is registered, or deleted (DECISIONS).
+        """
+
+    def get_urls(self, keys: Sequence[str]) -> list[str]:
+        """Presigned GET URLs, in the order of `keys`."""
+
+    def head_urls(self, keys: Sequence[str]) -> list[str]:
+        """Presigned HEAD URLs, in the order of `keys`."""
+
+    async def stat(self, key: str) -> StoredBytes | None:
+        """What is stored under `key`, or ``None``."""
+
+    def read(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes under `key` in pieces of bounded size.
+
+        Raises:
+            KeyError: nothing is stored there.
+        """
+
+    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
+        """Store `content` durably under `key`, all of it or nothing."""
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete the bytes; keys that hold nothing are fine."""
+
+    async def check(self) -> None:
+        """Raise `Unavailable` if the backend can't be used now."""
+
+
+def new_key() -> str:
+    """A fresh random key: 32 hexadecimal digits, fit for a path or a bucket as it is."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStores:
+    """All storage backends of this server, by id, in configuration order."""
+
+    by_id: Mapping[str, MediaStore]
+
+    @property
+    def default(self) -> MediaStore | None:
+        """The backend used when a client names none."""
+        return next((s for s in self.by_id.values() if s.backend.default_storage), None)

@@ -1,0 +1,118 @@
+"""Every way in which a request can be refused, and what each is called in both APIs.
+
+Resolvers raise these plain exceptions. `ANSWERS` maps each once to a GraphQL error code
+and an HTTP status; the two faces only look it up.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one field.
+
+    `field` is a dotted path into the input (``segments.3.timerange``) or a query parameter;
+    `rule` is a stable, machine-readable name (``overlap``, ``timerange.reversed``).
+    """
+
+    field: str
+    rule: str
+    message: str
+
+
+class MediaStoreError(Exception):
+    """A refusal that the caller can understand; nothing was changed."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = problems
+
+    @property
+    def code(self) -> str:
+        """The GraphQL error code (``extensions.code`` and ``UserError.code``)."""
+        return ANSWERS[type(self)].code
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return ANSWERS[type(self)].status
+
+
+class InvalidInput(MediaStoreError):
+    """The input breaks a rule; `problems` names each field and rule."""
+
+    def __init__(self, field: str, rule: str, message: str) -> None:
+        super().__init__(message, (Problem(field, rule, message),))
+
+    @classmethod
+    def of(cls, problems: list[Problem]) -> "InvalidInput":
+        """One refusal for several problems; the first one's message leads."""
+        first = problems[0]
+        refusal = cls(first.field, first.rule, f"{first.field}: {first.message}")
+        refusal.problems = tuple(problems)
+        return refusal
+
+
+class NotFound(MediaStoreError):
+    """The resource does not exist (or its identifier is malformed: see DECISIONS)."""
+
+    def __init__(self, kind: str, identifier: str) -> None:
+        super().__init__(
+            f"{kind} {identifier!r} does not exist",
+            (Problem(kind, "not_found", f"{kind} {identifier!r} does not exist"),),
+        )
+        self.kind = kind
+        self.identifier = identifier
+
+
+class Forbidden(MediaStoreError):
+    """The principal may not do this, or the flow is read-only."""
+
+
+class Overlap(MediaStoreError):
+    """A segment would overlap one that is stored; `segment` names that one."""
+
+    def __init__(self, field: str, timerange: str, object_id: str, stored: str) -> None:
+        message = (
+            f"timerange {timerange} overlaps the stored segment {stored} of object {object_id!r}"
+        )
+        super().__init__(message, (Problem(field, "overlap", message),))
+        self.object_id = object_id
+        self.stored = stored
+
+
+class Conflict(MediaStoreError):
+    """The same idempotency key came with another body."""
+
+
+class Unavailable(MediaStoreError):
+    """A store did not answer in time, or the retry budget is spent. Try again."""
+
+
+class TooLarge(MediaStoreError):
+    """The body exceeds a limit; the message names the limit and its value."""
+
+
+class UnsupportedMediaType(MediaStoreError):
+    """The body is of a content type that this place does not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an error is told: a GraphQL code and an HTTP status."""
+
+    code: str
+    status: int
+
+
+ANSWERS: dict[type[MediaStoreError], Answer] = {
+    InvalidInput: Answer("INVALID_INPUT", 400),
+    Overlap: Answer("OVERLAP", 400),
+    NotFound: Answer("NOT_FOUND", 404),
+    Forbidden: Answer("FORBIDDEN", 403),
+    Conflict: Answer("CONFLICT", 409),
+    TooLarge: Answer("TOO_LARGE", 413),
+    UnsupportedMediaType: Answer("UNSUPPORTED_MEDIA_TYPE", 415),
+    Unavailable: Answer("UNAVAILABLE", 503),
+}

@@ -1,0 +1,129 @@
+"""What resolvers hand out for the nouns that are read one at a time.
+
+Times named ``*_us`` are integer microseconds since the Unix epoch (UTC); bit rates are in
+1000 bits per second; everything else as spec 8.2 names it. Segments are not here: lists of
+them stay in Arrow columns (`resolvers/segments.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
+from tams_graphql.timeline import TimeRange
+
+TagValue: TypeAlias = str | list[str]
+Tags: TypeAlias = Mapping[str, TagValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A Source as stored; its collections are read through the dataloaders."""
+
+    id: str
+    incarnation: str
+    format: ContentFormat
+    label: str | None
+    description: str | None
+    created_by: str | None
+    updated_by: str | None
+    created_us: int
+    updated_us: int
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionItem:
+    """One member of a collection of Flows or Sources, in order."""
+
+    id: str
+    role: str | None = None
+    container_mapping: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A Flow as stored, with the rollup over its segments.
+
+    `timerange` is what its segments span (``NEVER`` without any). `flow_collection` is ``None``
+    when the property is not set. `covered_ns`: sum of the segments' durations in nanoseconds.
+    """
+
+    id: str
+    incarnation: str
+    source_id: str
+    format: ContentFormat
+    codec: str | None
+    container: str | None
+    label: str | None
+    description: str | None
+    status: FlowStatus | None
+    created_by: str | None
+    updated_by: str | None
+    metadata_version: str
+    generation: int | None
+    profile_id: str | None
+    read_only: bool | None
+    max_bit_rate: int | None
+    avg_bit_rate: int | None
+    segment_duration: Mapping[str, int] | None
+    container_mapping: Mapping[str, Any] | None
+    essence_parameters: Mapping[str, Any] | None
+    flow_collection: tuple[CollectionItem, ...] | None
+    tags: Tags
+    created_us: int
+    metadata_updated_us: int
+    segments_updated_us: int | None
+    segment_count: int
+    covered_ns: int
+    timerange: TimeRange
+
+    @property
+    def init_segments(self) -> bool:
+        """Whether its media objects need initialisation objects."""
+        return bool((self.essence_parameters or {}).get("init_segments"))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Where an object's bytes are: under `key` in backend `storage_id`, or at a client's `url`."""
+
+    storage_id: str | None = None
+    key: str | None = None
+    url: str | None = None
+    label: str | None = None
+
+    @property
+    def controlled(self) -> bool:
+        """Whether this server manages the bytes."""
+        return self.storage_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaObject:
+    """A registered Media Object, or initialisation object (`role` ``"init"``, no timerange)."""
+
+    id: str
+    incarnation: str
+    role: str
+    first_referenced_by_flow: str | None
+    timerange: TimeRange | None
+    key_frame_count: int | None
+    content_type: str | None
+    init_object_id: str | None
+    instances: tuple[Instance, ...]
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceInfo:
+    """Spec 8.2, `service.json`. Timeouts in seconds."""
+
+    name: str | None
+    description: str | None
+    type: str
+    api_version: str
+    service_version: str
+    min_object_timeout: int
+    min_presigned_url_timeout: int
+    event_stream_mechanisms: tuple[Mapping[str, str], ...] = field(default=())
