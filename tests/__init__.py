@@ -1,0 +1,1 @@
+"""The tests mirror the packages that they pin down; `support` holds what they share."""
