@@ -37,7 +37,7 @@ class UploadRequest:
 
 @dataclass(frozen=True, slots=True)
 class StoredBytes:
-    """What a backend knows of stored bytes. `size` in bytes."""
+    """What a backend knows of stored bytes. `size` in bytes; `etag` as HTTP has it, in quotes."""
 
     size: int
     content_type: str | None

@@ -1,0 +1,1 @@
+"""The nouns and their validation, without any I/O."""
