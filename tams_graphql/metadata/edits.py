@@ -30,6 +30,4 @@ class Edits:
 
     def changes(self, answer: T) -> Changes[T]:
         """Everything collected, with what the command answers."""
-        return Changes(
-            answer=answer, insert=self._insert, update=self._update, delete=self._delete
-        )
+        return Changes(answer=answer, insert=self._insert, update=self._update, delete=self._delete)

@@ -148,6 +148,7 @@ class Changes(Generic[T]):
     `insert`: full rows; columns left out are null. `update`: rows with the key columns and the
     columns to change; neither the primary key nor `version` ever changes, columns of the other
     sort orders may. Rows that do not exist are passed over. `delete`: primary keys.
+    Each names a row at most once.
     """
 
     answer: T

@@ -152,7 +152,12 @@ COLLECTIONS = Table(
     orders={
         "member": ("member_flow_id", "collector_flow_id", "position"),
         "collector_source": ("collector_source_id", "collector_flow_id", "position"),
-        "member_source": ("member_source_id", "collector_source_id", "collector_flow_id", "position"),
+        "member_source": (
+            "member_source_id",
+            "collector_source_id",
+            "collector_flow_id",
+            "position",
+        ),
     },
 )
 """The edges of all flow collections; the collections of sources are inferred from them."""
@@ -168,7 +173,8 @@ apart by the owner's ``tags_json``). ``kind``: ``source`` or ``flow``."""
 DISCARDED_MEDIA = Table(
     "discarded_media",
     _schema(
-        text="storage_id storage_key", number="discarded_us",
+        text="storage_id storage_key",
+        number="discarded_us",
         required="storage_id storage_key discarded_us",
     ),
     key=("storage_id", "storage_key"),
@@ -179,7 +185,8 @@ taken away once the storage backend has deleted them: a crash in between loses n
 IDEMPOTENCY = Table(
     "idempotency",
     _schema(
-        text="idempotency_key body_digest answer_json", number="created_us",
+        text="idempotency_key body_digest answer_json",
+        number="created_us",
         required="idempotency_key body_digest answer_json created_us",
     ),
     key=("idempotency_key",),

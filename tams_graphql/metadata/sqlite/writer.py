@@ -1,0 +1,177 @@
+"""The one writer: a thread that gives each transaction as many commands as are waiting.
+
+1. The thread takes the command that waits longest and begins an immediate transaction.
+2. Every command runs in a savepoint: versions first, then its reads, then its changes. What it
+   raises is its own answer and undoes its savepoint only.
+3. Commands that arrived meanwhile join, up to `MAX_COMMANDS` or `MAX_ROWS`.
+4. The transaction commits; only then is anyone answered. If it can't begin or commit, nobody's
+   changes exist and everybody is told `Unavailable`.
+"""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from tams_graphql.metadata.engine import Aggregate, Command
+from tams_graphql.metadata.sqlite.changes import apply, bump
+from tams_graphql.metadata.sqlite.connections import errors_told, told
+from tams_graphql.metadata.sqlite.reading import Reading
+from tams_graphql.model.errors import Unavailable
+
+MAX_COMMANDS = 64
+MAX_ROWS = 20_000
+
+T = TypeVar("T")
+
+
+class WriteView(Reading):
+    """The snapshot that a command sees, with the changes of its predecessors in it."""
+
+    def rely_on(self, *aggregates: Aggregate) -> None:
+        """See `View.rely_on`; nobody else writes meanwhile, so no re-run is needed."""
+        with errors_told():
+            bump(self._connection, sorted(set(aggregates)))
+
+
+class _Waiting:
+    """A command, what it relies on, and who waits for its answer."""
+
+    __slots__ = ("aggregates", "answer", "arrived", "command", "failure", "future")
+
+    def __init__(self, command: Command[Any], relies_on: Iterable[Aggregate]) -> None:
+        self.command = command
+        self.aggregates = sorted(set(relies_on))
+        self.future: Future[Any] = Future()
+        self.answer: Any = None
+        self.failure: BaseException | None = None
+        self.arrived = time.monotonic()
+
+    def settle(self) -> None:
+        if self.failure is None:
+            self.future.set_result(self.answer)
+        else:
+            self.future.set_exception(self.failure)
+
+
+class _Undone(Exception):
+    """The transaction no longer exists; nothing of it will."""
+
+
+class Writer:
+    """Owns the writing connection. Safe to call from any thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._view = WriteView(connection)
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="tams-sqlite-write", daemon=True)
+        self._thread.start()
+
+    def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
+        """The answer of `command`, once it is on disk.
+
+        Cancelling the future before the command starts drops it; later it has no effect.
+
+        Raises:
+            Unavailable: the writer is closed.
+        """
+        waiting = _Waiting(command, relies_on)
+        with self._arrived:
+            if self._closing:
+                raise Unavailable("the metadata store is closed")
+            self._queue.append(waiting)
+            self._arrived.notify()
+        return waiting.future
+
+    def close(self) -> None:
+        """Commit what waits, copy the write-ahead log back, close the file. Blocks."""
+        with self._arrived:
+            self._closing = True
+            self._arrived.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._wait()) is not None:
+            self._transaction(first)
+        # A log that can't be copied back now is as durable where it is.
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def _wait(self) -> _Waiting | None:
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._queue or self._closing)
+        return self._next()
+
+    def _next(self) -> _Waiting | None:
+        while self._queue:
+            waiting = self._queue.popleft()
+            if waiting.future.set_running_or_notify_cancel():
+                return waiting
+        return None
+
+    def _transaction(self, first: _Waiting) -> None:
+        batch = [first]
+        try:
+            self._begin(batch)
+            self._fill(batch)
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, _Undone) as error:
+            self._give_up(batch, error)
+        for waiting in batch:
+            waiting.settle()
+
+    def _begin(self, batch: list[_Waiting]) -> None:
+        began = time.monotonic()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            # Whoever has waited through the whole budget is told now, not after one more each.
+            while self._queue and self._queue[0].arrived <= began:
+                batch.extend(filter(None, [self._next()]))
+            raise
+
+    def _fill(self, batch: list[_Waiting]) -> None:
+        rows = self._perform(batch[0])
+        while len(batch) < MAX_COMMANDS and rows < MAX_ROWS:
+            waiting = self._next()
+            if waiting is None:
+                return
+            batch.append(waiting)
+            rows += self._perform(waiting)
+
+    def _perform(self, waiting: _Waiting) -> int:
+        self._connection.execute("SAVEPOINT command")
+        try:
+            bump(self._connection, waiting.aggregates)
+            changes = waiting.command(self._view)
+            rows = apply(self._connection, changes)
+        except Exception as error:  # noqa: BLE001 whatever a command raises is its caller's
+            self._undo(waiting, error)
+            return 0
+        self._connection.execute("RELEASE command")
+        waiting.answer = changes.answer
+        return rows
+
+    def _undo(self, waiting: _Waiting, error: Exception) -> None:
+        waiting.failure = told(error) if isinstance(error, sqlite3.Error) else error
+        if not self._connection.in_transaction:
+            raise _Undone from error
+        self._connection.execute("ROLLBACK TO command")
+        self._connection.execute("RELEASE command")
+
+    def _give_up(self, batch: list[_Waiting], error: Exception) -> None:
+        cause = error.__cause__ if isinstance(error, _Undone) else error
+        for waiting in batch:
+            waiting.failure = waiting.failure or Unavailable(
+                f"the metadata store could not commit: {cause}; nothing was changed, try again"
+            )
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.rollback()

@@ -1,0 +1,1 @@
+"""The metadata port, on every engine."""

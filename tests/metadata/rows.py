@@ -1,0 +1,80 @@
+"""Full rows with plain values, to be varied by the tests."""
+
+from typing import Any
+
+from tams_graphql.metadata import tables
+from tams_graphql.metadata.engine import Changes, MetadataEngine
+from tams_graphql.metadata.tables import Table
+
+SECOND = 1_000_000_000
+
+
+def source_row(source_id: str, **changed: Any) -> dict[str, Any]:
+    row = dict.fromkeys(tables.SOURCES.columns) | {
+        "source_id": source_id,
+        "incarnation": f"first {source_id}",
+        "format": "urn:x-nmos:format:video",
+        "label_order": "b",
+        "tags_json": "{}",
+        "version": 0,
+        "created_us": 1,
+        "updated_us": 1,
+        "flow_count": 1,
+    }
+    return row | changed
+
+
+def flow_row(flow_id: str, **changed: Any) -> dict[str, Any]:
+    row = dict.fromkeys(tables.FLOWS.columns) | {
+        "flow_id": flow_id,
+        "incarnation": f"first {flow_id}",
+        "source_id": "source",
+        "format": "urn:x-nmos:format:video",
+        "label_order": "b",
+        "metadata_version": "1",
+        "tags_json": "{}",
+        "version": 0,
+        "created_us": 1,
+        "metadata_updated_us": 1,
+        "segment_count": 0,
+        "covered_ns": 0,
+    }
+    return row | changed
+
+
+def segment_row(flow_id: str, start_ns: int, end_ns: int, **changed: Any) -> dict[str, Any]:
+    row = dict.fromkeys(tables.SEGMENTS.columns) | {
+        "flow_id": flow_id,
+        "incarnation": f"first {flow_id}",
+        "object_id": f"{flow_id}/{start_ns}",
+        "instances_json": "[]",
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        "bounds": 0,
+        "object_start_ns": 0,
+        "object_end_ns": end_ns - start_ns,
+        "object_bounds": 0,
+        "created_us": 1,
+    }
+    return row | changed
+
+
+def object_row(object_id: str, **changed: Any) -> dict[str, Any]:
+    row = dict.fromkeys(tables.OBJECTS.columns) | {
+        "object_id": object_id,
+        "incarnation": f"first {object_id}",
+        "state": "registered",
+        "instances_json": "[]",
+        "version": 0,
+        "created_us": 1,
+    }
+    return row | changed
+
+
+def reference_row(object_id: str, flow_id: str, segment_count: int = 1) -> dict[str, Any]:
+    return {"object_id": object_id, "flow_id": flow_id, "segment_count": segment_count}
+
+
+async def stored(engine: MetadataEngine, table: Table, *rows: dict[str, Any]) -> None:
+    """Insert `rows` in one commit."""
+    await engine.commit(lambda view: Changes(answer=None, insert={table: rows}), [])
