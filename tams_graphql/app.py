@@ -1,0 +1,218 @@
+"""The one place that wires things together: settings → ports → contexts → the two faces."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from prometheus_fastapi_instrumentator import Instrumentator
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse
+
+from rest_compat.errors import install_error_handlers
+from rest_compat.router import rest_router
+from tams_graphql.graphql.limits import Limits
+from tams_graphql.graphql.router import graphql_router
+from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
+from tams_graphql.media.filesystem.routes import media_routes
+from tams_graphql.media.filesystem.secret import load_or_create_secret
+from tams_graphql.media.filesystem.signing import UrlSigner
+from tams_graphql.media.filesystem.store import FilesystemStore
+from tams_graphql.media.store import MediaStores, StorageBackend
+from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.metadata.sqlite.engine import SQLiteEngine
+from tams_graphql.model.errors import Unavailable
+from tams_graphql.observability import RequestLog
+from tams_graphql.resolvers.context import Context, Service
+from tams_graphql.resolvers.discard import discard_media
+from tams_graphql.resolvers.storage import may_upload
+from tams_graphql.settings import Settings, is_loopback
+
+_log = structlog.get_logger("tams")
+
+
+class Server:
+    """The ports of one running server, opened by the application's lifespan."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = _filesystem_store(settings)
+        self.stores = MediaStores({self.store.backend.id: self.store})
+        self.service = Service(
+            name=settings.name,
+            description=settings.description,
+            version=version("tams-graphql"),
+            min_object_timeout=settings.min_object_timeout,
+            min_presigned_url_timeout=settings.min_presigned_url_timeout,
+        )
+        self.engine: MetadataEngine | None = None
+
+    def context(self, request: HTTPConnection | None = None) -> Context:
+        """The context of one request (or of work that no request asked for)."""
+        if self.engine is None:
+            raise Unavailable("the server is starting or stopping")
+        request_id = getattr(request.state, "request_id", "") if request else ""
+        return Context(
+            metadata=self.engine, stores=self.stores, service=self.service, request_id=request_id
+        )
+
+    async def may_upload(self, object_id: str, storage_id: str, key: str) -> bool:
+        """Whether the media routes may take bytes for this object."""
+        return await may_upload(self.context(), object_id, storage_id, key)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the index, finish what an earlier process left behind, and close at the end."""
+        self.engine = await open_index(self.settings)
+        try:
+            await discard_media(self.context())
+            yield
+        finally:
+            await self.engine.close()
+            self.engine = None
+            self.store.close()
+
+
+async def open_index(settings: Settings) -> MetadataEngine:
+    """The metadata engine that the settings ask for.
+
+    Raises:
+        Unavailable: it can't be opened.
+    """
+    return await SQLiteEngine.open(settings.data / "index.sqlite")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole server as one ASGI application.
+
+    Args:
+        settings: the configuration; its `data` folder is created if missing.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    server = Server(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with server.running():
+            yield
+
+    app = FastAPI(
+        lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    app.state.server = server
+    _add_faces(app, server)
+    _add_operations(app, server)
+    _add_guards(app, settings)
+    return app
+
+
+def _add_faces(app: FastAPI, server: Server) -> None:
+    settings = server.settings
+    app.include_router(
+        graphql_router(
+            server.context,
+            limits=Limits(depth=settings.max_depth, cost=settings.max_cost),
+            introspection=settings.introspection,
+            ide=settings.graphiql,
+        )
+    )
+    app.router.routes.extend(
+        media_routes(
+            {server.store.backend.id: server.store}, server.may_upload, settings.max_upload_bytes
+        )
+    )
+    app.include_router(
+        rest_router(
+            server.context, public_url=settings.base_url, max_body_bytes=settings.max_body_bytes
+        )
+    )
+    install_error_handlers(app)
+
+
+def _add_operations(app: FastAPI, server: Server) -> None:
+    async def health(_: Request) -> JSONResponse:
+        checks = await _health(server)
+        healthy = all(state == "ok" for state in checks.values())
+        body = {"status": "ok" if healthy else "unavailable", "checks": checks}
+        return JSONResponse(body, 200 if healthy else 503)
+
+    app.add_route("/health", health, methods=["GET"], include_in_schema=False)
+    Instrumentator(
+        registry=CollectorRegistry(auto_describe=True), excluded_handlers=["/metrics", "/health"]
+    ).instrument(app).expose(app, include_in_schema=False)
+
+
+async def _health(server: Server) -> dict[str, str]:
+    async def check(name: str, probe: Callable[[], Awaitable[object]]) -> tuple[str, str]:
+        try:
+            await asyncio.wait_for(probe(), timeout=2)
+        except (Unavailable, TimeoutError) as error:
+            return name, str(error) or "no answer within 2 s"
+        return name, "ok"
+
+    async def index() -> None:
+        await server.context().metadata.check()
+
+    probes = [check("index", index)]
+    probes += [
+        check(f"storage backend {store.backend.label or store.backend.id}", store.check)
+        for store in server.stores.by_id.values()
+    ]
+    return dict(await asyncio.gather(*probes))
+
+
+def _add_guards(app: FastAPI, settings: Settings) -> None:
+    origins = [*settings.cors_origins, _origin(settings.base_url)]
+    app.add_middleware(
+        ApiCors,
+        allow_origins=settings.cors_origins,
+        allow_origin_regex=LOOPBACK_ORIGIN.pattern,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
+    app.add_middleware(OriginGuard, origins=frozenset(origins))
+    if is_loopback(settings.host):
+        known = {"localhost", "127.0.0.1", "::1", settings.host}
+        public = urlsplit(settings.base_url).hostname or ""
+        app.add_middleware(HostGuard, hosts=frozenset({*known, public}))
+    app.add_middleware(RequestLog)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _filesystem_store(settings: Settings) -> FilesystemStore:
+    backend = StorageBackend(
+        id=_stable_id(settings.data / "storage_backend_id"),
+        label=settings.storage_label,
+        provider="tams-graphql",
+        store_product="filesystem",
+        default_storage=True,
+    )
+    signer = UrlSigner(
+        load_or_create_secret(settings.data / "url_signing_key"),
+        settings.base_url,
+        lifetime=settings.min_presigned_url_timeout,
+    )
+    return FilesystemStore(settings.data / "media", backend, signer)
+
+
+def _stable_id(path: Path) -> str:
+    """The identifier kept in `path`, made once; several processes may start at the same time."""
+    if not path.exists():
+        mine = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        mine.write_text(str(uuid.uuid4()))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(mine)
+        mine.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,157 @@
+"""The command line: the only entry point."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from tams_graphql.commands import app as media_commands
+from tams_graphql.doctor import diagnose
+from tams_graphql.settings import Settings, setting_sources
+
+cli = typer.Typer(
+    name="tams",
+    help="A GraphQL-first Time-addressable Media Store.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+cli.add_typer(media_commands)
+out = Console()
+errors = Console(stderr=True)
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the index and the media.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
+PublicUrl = Annotated[str | None, typer.Option(help="Address that clients use.")]
+NoAuth = Annotated[
+    bool | None,
+    typer.Option("--insecure-no-auth", help="Permit listening beyond loopback without auth."),
+]
+LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+
+
+@cli.command()
+def serve(
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    public_url: PublicUrl = None,
+    insecure_no_auth: NoAuth = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Serve GraphQL, GraphiQL and the TAMS REST API."""
+    from tams_graphql.app import create_app
+    from tams_graphql.observability import configure_logging
+
+    settings = _settings(
+        data=data, host=host, port=port, public_url=public_url,
+        insecure_no_auth=insecure_no_auth, log_level=log_level,
+    )  # fmt: skip
+    configure_logging(settings.log_level, settings.log_json)
+    app = create_app(settings)
+    _announce(settings)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=settings.shutdown_timeout,
+    )
+
+
+@cli.command()
+def config(data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Show the settings in force and where each comes from."""
+    given = _given(data=data, host=host, port=port)
+    settings = _settings(**given)
+    table = Table("setting", "value", "from")
+    for name, origin in setting_sources(given).items():
+        table.add_row(name, str(getattr(settings, name)), origin)
+    out.print(table)
+
+
+@cli.command()
+def doctor(data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Check the configuration and this machine, and say what to fix."""
+    findings = asyncio.run(diagnose(_settings(data=data, host=host, port=port)))
+    for finding in findings:
+        mark = "[green]ok[/]  " if finding.advice is None else "[red]fix[/] "
+        out.print(f"{mark} {finding.what}: {finding.state}")
+        if finding.advice is not None:
+            out.print(f"     → {finding.advice}")
+    if any(finding.advice for finding in findings):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def schema(
+    which: Annotated[str, typer.Argument(help="graphql or openapi")] = "graphql",
+    write: Annotated[
+        bool, typer.Option("--write", help="Write all published contracts into the repository.")
+    ] = False,
+) -> None:
+    """Print a published contract: the GraphQL SDL or the REST face's OpenAPI document."""
+    from tams_graphql.contracts import CONTRACTS
+
+    if write:
+        for contract in CONTRACTS.values():
+            contract.path.write_text(contract.text())
+            out.print(f"wrote {contract.path}")
+        return
+    if which not in CONTRACTS:
+        errors.print(f"unknown contract {which!r}: choose one of {', '.join(CONTRACTS)}")
+        raise typer.Exit(2)
+    sys.stdout.write(CONTRACTS[which].text())
+
+
+def _given(**flags: Any) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _settings(**flags: Any) -> Settings:
+    try:
+        return Settings(**_given(**flags))
+    except ValidationError as error:
+        for problem in error.errors():
+            field = ".".join(str(part) for part in problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            errors.print(f"[red]configuration[/] {field}: {message}" if field else message)
+        raise typer.Exit(2) from error
+
+
+def _announce(settings: Settings) -> None:
+    url = settings.base_url
+    lines = [
+        ("GraphiQL", f"{url}/graphql"),
+        ("REST API", f"{url}/"),
+        ("REST docs", f"{url}/docs  {url}/redoc"),
+        ("data", str(settings.data.resolve())),
+        ("test film", f"{_command()} demo --server {url}   (in another terminal)"),
+    ]
+    for name, value in lines:
+        errors.print(f"[bold]{name:>10}[/]  {value}", highlight=False)
+
+
+def _command() -> str:
+    """How this program was called, as the user would type it."""
+    called = Path(sys.argv[0]).absolute()
+    try:
+        return f"./{called.relative_to(Path.cwd())}"
+    except ValueError:
+        return called.name if os.access(called, os.X_OK) else "tams"
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()

@@ -1,0 +1,95 @@
+"""`tams doctor`: what would keep this server from running well, and what to do about it."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from tams_graphql.settings import Settings, is_loopback
+
+_FREE_BYTES = 5 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `advice` says what to do if it is not well."""
+
+    what: str
+    state: str
+    advice: str | None = None
+
+
+async def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything that `settings` relies on."""
+    checks: list[Callable[[Settings], Finding]] = [_folder, _space, _port, _address, _media_tools]
+    return [check(settings) for check in checks] + [await _index(settings)]
+
+
+def _folder(settings: Settings) -> Finding:
+    folder = settings.data.resolve()
+    probe = folder / ".doctor"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        advice = f"make {folder} writable for this user, or choose another with --data / TAMS_DATA"
+        return Finding("data folder", str(error), advice)
+    return Finding("data folder", str(folder))
+
+
+def _space(settings: Settings) -> Finding:
+    existing = next(
+        p for p in (settings.data.resolve(), *settings.data.resolve().parents) if p.exists()
+    )
+    free = shutil.disk_usage(existing).free
+    state = f"{free / 1024**3:.1f} GiB free"
+    return Finding("disk", state, None if free > _FREE_BYTES else "free some space: media is large")
+
+
+def _port(settings: Settings) -> Finding:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            advice = "stop what listens there (another tams serve?), or choose another --port"
+            return Finding("port", f"{settings.host}:{settings.port}: {error.strerror}", advice)
+    return Finding("port", f"{settings.host}:{settings.port} is free")
+
+
+def _address(settings: Settings) -> Finding:
+    host = urlsplit(settings.base_url).hostname or ""
+    if not is_loopback(settings.host) and settings.public_url is None:
+        advice = "set TAMS_PUBLIC_URL to the address that clients use, or URLs will not reach them"
+        return Finding("public address", settings.base_url, advice)
+    state = settings.base_url + (" (this machine only)" if is_loopback(host) else "")
+    return Finding("public address", state)
+
+
+def _media_tools(_: Settings) -> Finding:
+    if find_spec("av") is None:
+        return Finding("media tools", "not installed", "pip install 'tams-graphql[media]'")
+    return Finding("media tools", "PyAV is installed: tams demo, ingest and export work")
+
+
+async def _index(settings: Settings) -> Finding:
+    from tams_graphql.app import open_index
+    from tams_graphql.model.errors import Unavailable
+
+    path = settings.data / "index.sqlite"
+    if not await asyncio.to_thread(path.exists):
+        return Finding("index", "will be created at the first start")
+    try:
+        engine = await open_index(settings)
+        await engine.check()
+        await engine.close()
+    except Unavailable as error:
+        return Finding(
+            "index", str(error), "restore index.sqlite from a backup, or see docs/operations.md"
+        )
+    return Finding("index", str(path))

@@ -1,0 +1,167 @@
+"""Everything an operator can set: by flag, by ``TAMS_*`` environment or in ``tams.toml``.
+
+In that order of precedence. `tams config` shows the values in force and where each came from;
+``deploy/env.example`` is generated from this file (`tams schema --write`).
+"""
+
+import ipaddress
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, HttpUrl, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Seconds = Annotated[int, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The configuration of one server process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TAMS_", toml_file="tams.toml", extra="forbid", frozen=True
+    )
+
+    data: Path = Field(Path("data"), description="Folder of the index and the media bytes.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    public_url: HttpUrl | None = Field(
+        None,
+        description="Address that clients use, with any path prefix; every URL handed out starts"
+        " with it. Default: the listening address.",
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses of proxies whose X-Forwarded-* headers are believed (JSON list).",
+    )
+    insecure_no_auth: bool = Field(
+        False,
+        description="Permit listening beyond loopback although nobody has to authenticate yet.",
+    )
+    cors_origins: list[str] = Field(
+        default_factory=list,
+        description="Origins beyond loopback whose web pages may call the APIs (JSON list).",
+    )
+    name: str | None = Field("tams-graphql", description="Name of the service.")
+    description: str | None = Field(None, description="Description of the service.")
+    storage_label: str = Field("local", description="Label of the embedded storage backend.")
+    min_object_timeout: Seconds = Field(
+        3600,
+        ge=300,
+        description="Seconds within which an allocated object must be registered (at least 300).",
+    )
+    min_presigned_url_timeout: Seconds = Field(
+        3600, ge=30, description="Seconds for which a presigned URL is valid (at least 30)."
+    )
+    max_body_bytes: Bytes = Field(
+        8 * 1024 * 1024, description="Largest request body of both APIs, in bytes."
+    )
+    max_upload_bytes: Bytes = Field(64 * 1024**3, description="Largest media object, in bytes.")
+    graphiql: bool = Field(True, description="Serve GraphiQL at /graphql.")
+    introspection: bool = Field(True, description="Permit GraphQL introspection.")
+    max_depth: int = Field(12, gt=0, description="Deepest GraphQL selection.")
+    max_cost: int = Field(
+        20_000, gt=0, description="Most objects that one GraphQL query could return."
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_json: bool | None = Field(
+        None, description="Log lines as JSON; default: unless standard error is a terminal."
+    )
+    shutdown_timeout: Seconds = Field(
+        10, description="Seconds that requests in flight get to finish at shutdown."
+    )
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        level = value.lower()
+        if level not in {"debug", "info", "warning", "error"}:
+            raise ValueError("must be debug, info, warning or error")
+        return level
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_presigned_url_timeout > self.min_object_timeout:
+            raise ValueError(
+                "min_presigned_url_timeout must not exceed min_object_timeout (spec 8.2, /service)"
+            )
+        if not self.insecure_no_auth and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is beyond loopback and there is no authentication yet:"
+                " listen on 127.0.0.1, or accept that anybody who reaches the port can read and"
+                " delete everything (--insecure-no-auth, TAMS_INSECURE_NO_AUTH=true)"
+            )
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """What every emitted URL starts with; no slash at its end."""
+        if self.public_url is not None:
+            return str(self.public_url).rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags over environment over ``tams.toml``."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def setting_sources(flags: Collection[str]) -> dict[str, str]:
+    """Where the value of each setting comes from: flag, environment, ``tams.toml`` or default."""
+    in_file = TomlConfigSettingsSource(Settings)()
+    environment = {name.lower() for name in os.environ}
+
+    def source(name: str) -> str:
+        if name in flags:
+            return "flag"
+        if f"tams_{name}" in environment:
+            return f"TAMS_{name.upper()}"
+        return "tams.toml" if name in in_file else "default"
+
+    return {name: source(name) for name in Settings.model_fields}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server listening on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def env_example() -> str:
+    """An environment file with every setting, its meaning and its default."""
+    lines = ["# Every setting of tams-graphql with its default. Generated: make schema", ""]
+    for name, field in Settings.model_fields.items():
+        lines += [
+            f"# {field.description}",
+            f"#TAMS_{name.upper()}={_as_text(field.get_default(call_default_factory=True))}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,101 @@
+"""Flows of a known number of segments, written through the engine before a server starts."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from tams_graphql.metadata import tables
+from tams_graphql.metadata.edits import Edits
+from tams_graphql.metadata.engine import Changes, Row, View, flow
+from tams_graphql.metadata.sqlite.engine import SQLiteEngine
+
+SECOND = 1_000_000_000
+BATCH = 20_000
+
+FLOW_10K = "10000000-0000-4000-8000-000000000004"
+FLOW_1M = "10000000-0000-4000-8000-000000000006"
+
+
+def flow_body(flow_id: str) -> dict[str, object]:
+    """A video flow as a client would PUT it."""
+    return {
+        "id": flow_id,
+        "source_id": str(uuid.uuid5(uuid.NAMESPACE_URL, flow_id)),
+        "format": "urn:x-nmos:format:video",
+        "codec": "video/h264",
+        "container": "video/mp2t",
+        "essence_parameters": {
+            "frame_width": 1920,
+            "frame_height": 1080,
+            "frame_rate": {"numerator": 25},
+        },
+    }
+
+
+def _segment(flow_id: str, incarnation: str, index: int, storage_id: str) -> Row:
+    key = uuid.uuid4().hex
+    return {
+        "flow_id": flow_id,
+        "incarnation": incarnation,
+        "object_id": f"{flow_id}/{index}",
+        "instances_json": f'[{{"storage_id":"{storage_id}","key":"{key}"}}]',
+        "init_object_id": None,
+        "init_instances_json": None,
+        "start_ns": index * SECOND,
+        "end_ns": (index + 1) * SECOND,
+        "bounds": 0,
+        "ts_offset_ns": None,
+        "last_duration_ns": None,
+        "sample_offset": None,
+        "sample_count": None,
+        "key_frame_count": 1,
+        "object_start_ns": index * SECOND,
+        "object_end_ns": (index + 1) * SECOND,
+        "object_bounds": 0,
+        "created_us": 0,
+    }
+
+
+def _batches(count: int) -> Iterator[range]:
+    for start in range(0, count, BATCH):
+        yield range(start, min(start + BATCH, count))
+
+
+async def _fill(engine: SQLiteEngine, flow_id: str, count: int, storage_id: str) -> None:
+    row = (await engine.get(tables.FLOWS, [(flow_id,)])).to_pylist()[0]
+    for batch in _batches(count):
+
+        def command(_: View, batch: range = batch) -> Changes[None]:
+            edits = Edits()
+            incarnation = row["incarnation"]
+            edits.insert(
+                tables.SEGMENTS, *(_segment(flow_id, incarnation, i, storage_id) for i in batch)
+            )
+            edits.update(
+                tables.FLOWS,
+                {
+                    "flow_id": flow_id,
+                    "segment_count": batch.stop,
+                    "start_ns": 0,
+                    "end_ns": batch.stop * SECOND,
+                    "bounds": 0,
+                    "covered_ns": batch.stop * SECOND,
+                },
+            )
+            return edits.changes(None)
+
+        await engine.commit(command, [flow(flow_id)])
+
+
+def seed_segments(data: Path, counts: dict[str, int]) -> None:
+    """Give each flow in `counts` that many one-second segments; the flows exist already."""
+    storage_id = (data / "storage_backend_id").read_text().strip()
+
+    async def work() -> None:
+        engine = await SQLiteEngine.open(data / "index.sqlite")
+        for flow_id, count in counts.items():
+            await _fill(engine, flow_id, count, storage_id)
+        await engine.close()
+
+    asyncio.run(work())

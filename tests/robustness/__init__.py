@@ -1,0 +1,1 @@
+"""Fault injection against real server processes: races, kill -9, big bodies."""

@@ -1,0 +1,94 @@
+"""The documentation is true: its queries run against a real server and give the answers shown."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tams_graphql.client.demo import demo
+from tams_graphql.client.film import FilmFormat
+from tams_graphql.client.tams import Server
+from tams_graphql.model.errors import ANSWERS
+from tests.support.processes import tams
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"```(graphql|json|errors)\n(.*?)```", re.DOTALL)
+SOME = "…"
+
+
+@pytest.fixture(scope="module")
+def store_with_a_film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that holds twenty seconds of the demonstration film; its address."""
+    with tams(tmp_path_factory.mktemp("docs") / "data") as server:
+        film = FilmFormat(seconds=Fraction(20), preset="ultrafast")
+        asyncio.run(demo(Server(server.url), film=film))
+        yield server.url
+
+
+def examples(page: str) -> list[tuple[str, str, str]]:
+    """(query, kind of answer, answer) of each pair of blocks on the page."""
+    blocks = BLOCK.findall((ROOT / page).read_text())
+    pairs = zip(blocks, blocks[1:], strict=False)
+    return [(a[1], b[0], b[1]) for a, b in pairs if a[0] == "graphql" and b[0] != "graphql"]
+
+
+def assert_shown(actual: Any, shown: Any, where: str = "data") -> None:
+    """`actual` equals `shown`, where "…" matches anything but null."""
+    if shown == SOME:
+        assert actual is not None, where
+    elif isinstance(shown, dict):
+        assert isinstance(actual, dict), where
+        assert list(actual) == list(shown), where
+        for key, value in shown.items():
+            assert_shown(actual[key], value, f"{where}.{key}")
+    elif isinstance(shown, list):
+        assert isinstance(actual, list), where
+        assert len(actual) == len(shown), f"{where}: {actual}"
+        for index, value in enumerate(shown):
+            assert_shown(actual[index], value, f"{where}.{index}")
+    else:
+        assert actual == shown, where
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/graphql.md"])
+def test_examples_give_the_answers_shown(store_with_a_film: str, page: str) -> None:
+    found = examples(page)
+    assert found, "the page lost its examples"
+    for query, kind, answer in found:
+        response = httpx.post(f"{store_with_a_film}/graphql", json={"query": query}, timeout=30)
+        body = response.json()
+        if kind == "errors":
+            codes = [error["extensions"]["code"] for error in body["errors"]]
+            assert codes == answer.split(), body
+        else:
+            assert "errors" not in body, body
+            assert_shown(body["data"], json.loads(answer))
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_error_code_is_documented() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text()
+    for answer in ANSWERS.values():
+        assert f"`{answer.code}` | {answer.status}" in text
+
+
+def test_readme_commands_are_make_targets() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert {"run", "test"} <= commands <= targets
+
+
+def test_readme_fits_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 90

@@ -1,0 +1,76 @@
+"""Pins precedence and the refusals of the configuration."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tams_graphql.settings import Settings, env_example, setting_sources
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory and environment: nothing of the developer's leaks in."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TAMS_{name.upper()}", raising=False)
+    return tmp_path
+
+
+def test_flags_beat_environment_beats_file(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "tams.toml").write_text('port = 1001\nname = "from file"\nhost = "127.0.0.2"\n')
+    monkeypatch.setenv("TAMS_PORT", "1002")
+    monkeypatch.setenv("TAMS_NAME", "from environment")
+    settings = Settings(port=1003)
+    assert (settings.port, settings.name, settings.host) == (1003, "from environment", "127.0.0.2")
+    sources = setting_sources({"port"})
+    assert [sources[name] for name in ("port", "name", "host", "data")] == [
+        "flag",
+        "TAMS_NAME",
+        "tams.toml",
+        "default",
+    ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "media.example"])
+def test_listening_beyond_loopback_needs_the_flag(host: str) -> None:
+    with pytest.raises(ValidationError, match="--insecure-no-auth"):
+        Settings(host=host)
+    assert Settings(host=host, insecure_no_auth=True).host == host
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"host": "::1", "port": 9}, "http://[::1]:9"),
+        ({"public_url": "https://tams.example/prefix/"}, "https://tams.example/prefix"),
+    ],
+)
+def test_every_url_starts_with_the_public_one(given: dict[str, object], url: str) -> None:
+    assert Settings(**given).base_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"min_object_timeout": 299}, "300"),
+        ({"min_presigned_url_timeout": 29}, "30"),
+        ({"min_object_timeout": 400, "min_presigned_url_timeout": 401}, "must not exceed"),
+        ({"log_level": "loud"}, "debug, info"),
+        ({"port": 0}, "1"),
+        ({"no_such_setting": 1}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_work_is_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings(**given)
+
+
+def test_env_example_names_every_setting_with_its_default() -> None:
+    lines = env_example().splitlines()
+    for name in Settings.model_fields:
+        assert any(line.startswith(f"#TAMS_{name.upper()}=") for line in lines)
+    assert "#TAMS_PORT=8000" in lines
