@@ -68,8 +68,11 @@ async def test_every_answer_carries_a_request_id(client: httpx.AsyncClient) -> N
 async def test_both_faces_see_one_store(client: httpx.AsyncClient) -> None:
     flow = video_flow() | {"label": "through REST"}
     assert (await client.put(f"/flows/{flow['id']}", json=flow)).status_code == 201
-    query = {"query": '{ flow(flowId: "%s") { label source { format } } }' % flow["id"]}
-    answer = (await client.post("/graphql", json=query)).json()
+    body = {
+        "query": "query ($id: UUID!) { flow(flowId: $id) { label source { format } } }",
+        "variables": {"id": flow["id"]},
+    }
+    answer = (await client.post("/graphql", json=body)).json()
     assert answer["data"]["flow"] == {"label": "through REST", "source": {"format": "VIDEO"}}
 
 

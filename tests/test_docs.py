@@ -1,6 +1,7 @@
 """The documentation is true: its queries run against a real server and give the answers shown."""
 
 import asyncio
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def store_with_a_film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 def examples(page: str) -> list[tuple[str, str, str]]:
     """(query, kind of answer, answer) of each pair of blocks on the page."""
     blocks = BLOCK.findall((ROOT / page).read_text())
-    pairs = zip(blocks, blocks[1:], strict=False)
+    pairs = itertools.pairwise(blocks)
     return [(a[1], b[0], b[1]) for a, b in pairs if a[0] == "graphql" and b[0] != "graphql"]
 
 

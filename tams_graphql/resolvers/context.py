@@ -1,0 +1,48 @@
+"""What a request carries: who asks, which ports serve it, which loaders it shares."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tams_graphql.media.store import MediaStores
+from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.resolvers.loaders import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. Until authentication lands everybody is anonymous."""
+
+    name: str = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the operator configured about the service. Timeouts in seconds."""
+
+    name: str | None = None
+    description: str | None = None
+    version: str = "0"
+    min_object_timeout: int = 3600
+    min_presigned_url_timeout: int = 900
+
+
+def now_us() -> int:
+    """The wall clock in microseconds since the Unix epoch (UTC)."""
+    return time.time_ns() // 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """Made anew for each request; there are no globals."""
+
+    metadata: MetadataEngine
+    stores: MediaStores
+    service: Service
+    principal: Principal = field(default_factory=Principal)
+    request_id: str = ""
+    clock: Callable[[], int] = now_us
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.metadata)

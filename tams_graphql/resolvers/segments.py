@@ -1,0 +1,338 @@
+"""Flow Segments: columns in, columns out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tams_graphql.metadata.edits import Edits
+from tams_graphql.metadata.engine import (
+    Aggregate,
+    Changes,
+    Command,
+    Key,
+    OneOf,
+    Scan,
+    View,
+    creation,
+    flow,
+    media_object,
+)
+from tams_graphql.metadata.tables import FLOWS, SEGMENTS
+from tams_graphql.model.errors import InvalidInput, MediaStoreError, Problem, TooLarge
+from tams_graphql.model.identifiers import known_form
+from tams_graphql.model.segment_input import SegmentPost
+from tams_graphql.model.validation import validated
+from tams_graphql.resolvers.authorise import Action, authorise
+from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.discard import discard_in_passing
+from tams_graphql.resolvers.flow_changes import writable_flow
+from tams_graphql.resolvers.listing import check_text
+from tams_graphql.resolvers.occupancy import Occupancy, Segment
+from tams_graphql.resolvers.paging import PageRequest, decode_cursor, encode_cursor
+from tams_graphql.resolvers.references import ReferencedObjects
+from tams_graphql.resolvers.registration import Registrar
+from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
+from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, grown, shrink
+from tams_graphql.resolvers.segment_loader import SegmentQuery, load_segments
+from tams_graphql.resolvers.storage import backend_labels, container_of
+from tams_graphql.timeline import ETERNITY, TimelineError, TimeRange
+
+MAX_SEGMENTS_PER_PAGE = 5000
+MAX_SEGMENTS_PER_REQUEST = 5000
+DELETED_AT_ONCE = 10_000
+"""How many segments one command removes; a longer deletion is several of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentPage:
+    """Segments as columns of `metadata.tables.SEGMENTS`, in the direction of travel."""
+
+    columns: pa.Table
+    has_more: bool
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Where the next page starts, or ``None`` on the last one."""
+        if not self.has_more:
+            return None
+        return encode_cursor("segments", (self.columns["start_ns"][-1].as_py(),))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSegment:
+    """An item of a bulk registration that was refused. `index`: its place in the request."""
+
+    index: int
+    object_id: str
+    timerange: str | None
+    error: MediaStoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What became of a registration: stored segments (columns) and refused ones.
+
+    `registered` has one row per accepted item in the order of the request, those included that
+    were stored already.
+    """
+
+    registered: pa.Table
+    failed: tuple[FailedSegment, ...]
+
+
+async def list_segments(
+    ctx: Context,
+    flow_id: str,
+    page: PageRequest,
+    *,
+    timerange: TimeRange | None = None,
+    object_id: str | None = None,
+) -> SegmentPage:
+    """Segments that overlap `timerange`, by time. Empty for an unknown flow (DECISIONS).
+
+    One engine read; concurrent calls of one tick with equal arguments but different flows
+    share it (dataloader).
+
+    Raises:
+        NotFound: `flow_id` is malformed.
+        InvalidInput: the cursor is malformed, or of another listing.
+    """
+    authorise(ctx, Action.READ, "flow", flow_id)
+    known_form("flow", flow_id)
+    check_text("object_id", object_id or "")
+    wanted = (timerange or ETERNITY).clamped()
+    after: Key | None = None
+    if page.after is not None:
+        after = decode_cursor("segments", page.after, page.field, (int,))
+    query = SegmentQuery(
+        start_ns=wanted.start_ns,
+        end_ns=wanted.end_ns,
+        object_id=object_id,
+        after=after,
+        limit=page.limit + 1,
+        reverse=page.reverse,
+    )
+    columns = await load_segments(ctx, flow_id, query)
+    return SegmentPage(columns=columns.slice(0, page.limit), has_more=columns.num_rows > page.limit)
+
+
+async def count_segments(ctx: Context, flow_id: str, timerange: TimeRange | None = None) -> int:
+    """How many segments overlap `timerange`; from the rollup when it is ``None``."""
+    authorise(ctx, Action.READ, "flow", flow_id)
+    known_form("flow", flow_id)
+    if timerange is None:
+        counted = await ctx.metadata.get(FLOWS, [(flow_id,)], ("segment_count",))
+        return sum(counted["segment_count"].to_pylist())
+    if timerange.is_empty:
+        return 0
+    window = timerange.clamped()
+    span = (window.start_ns, window.end_ns)
+    return await ctx.metadata.count(Scan(table=SEGMENTS, prefix=(flow_id,), overlapping=span))
+
+
+async def register_segments(
+    ctx: Context, flow_id: str, posts: Sequence[Any], *, field_prefix: str = "segments.{}"
+) -> Registration:
+    """Attach media objects to a flow's timeline.
+
+    `posts` are JSON objects as spec 8.2 `flow-segment-post.json`; each succeeds or fails on its
+    own, all that are accepted commit together. `registration` has the rules.
+
+    Args:
+        ctx: the request.
+        flow_id: the flow.
+        posts: the segments.
+        field_prefix: what errors call an item, with ``{}`` for its index; empty when a single
+            segment was sent by itself.
+
+    Raises:
+        NotFound: the flow does not exist.
+        Forbidden: the flow is read-only.
+        InvalidInput: the flow has no container.
+        TooLarge: more than `MAX_SEGMENTS_PER_REQUEST`.
+    """
+    authorise(ctx, Action.WRITE, "flow", flow_id)
+    known_form("flow", flow_id)
+    if len(posts) > MAX_SEGMENTS_PER_REQUEST:
+        message = f"a request has at most {MAX_SEGMENTS_PER_REQUEST} segments"
+        raise TooLarge(message, (Problem("segments", "too_many", message),))
+    prefixes = [field_prefix.format(index) for index in range(len(posts))]
+    read = [_read(post, prefix) for post, prefix in zip(posts, prefixes, strict=True)]
+    valid = [post for post in read if isinstance(post, SegmentPost)]
+    labels = backend_labels(ctx)
+    now_us = ctx.clock()
+
+    def register(view: View) -> Changes[Registration]:
+        target = writable_flow(view, flow_id)
+        registrar = Registrar(
+            flow=target,
+            container=container_of(target),
+            objects=ReferencedObjects(view, flow_id, _object_ids(valid)),
+            occupancy=Occupancy(view, flow_id, [post.timerange for post in valid]),
+            backend_labels=labels,
+            now_us=now_us,
+        )
+        return _register_all(registrar, posts, read, prefixes)
+
+    answer = await ctx.metadata.commit(register, _relied_on(flow_id, valid))
+    ctx.loaders.forget()
+    return answer
+
+
+async def delete_segments(
+    ctx: Context,
+    flow_id: str,
+    *,
+    timerange: TimeRange | None = None,
+    object_id: str | None = None,
+) -> int:
+    """Delete segments completely covered by `timerange`; returns how many.
+
+    Objects that nothing refers to any more go with them, and their bytes. A long deletion is
+    several commits.
+
+    Raises:
+        NotFound, Forbidden.
+    """
+    authorise(ctx, Action.DELETE, "flow", flow_id)
+    known_form("flow", flow_id)
+    check_text("object_id", object_id or "")
+    covered = (timerange or ETERNITY).clamped()
+    deleted, more = 0, True
+    after: Key | None = None
+    while more:
+        command = _deletion(flow_id, covered, object_id, after, ctx.clock())
+        count, after, more = await ctx.metadata.commit(command, [flow(flow_id)])
+        deleted += count
+    ctx.loaders.forget()
+    if deleted:
+        await discard_in_passing(ctx)
+    return deleted
+
+
+def _read(post: Any, prefix: str) -> SegmentPost | InvalidInput:
+    try:
+        return validated(SegmentPost, post, prefix)
+    except InvalidInput as error:
+        return error
+
+
+def _object_ids(posts: Sequence[SegmentPost]) -> set[str]:
+    ids = {post.object_id for post in posts}
+    return ids | {post.init_object_id for post in posts if post.init_object_id is not None}
+
+
+def _relied_on(flow_id: str, posts: Sequence[SegmentPost]) -> list[Aggregate]:
+    # Only get_urls can create an object here; whether it exists is known inside the command.
+    created = {post.object_id for post in posts if post.get_urls}
+    return [
+        flow(flow_id),
+        *(media_object(object_id) for object_id in _object_ids(posts)),
+        *(creation("object", object_id) for object_id in created),
+    ]
+
+
+def _register_all(
+    registrar: Registrar,
+    posts: Sequence[Any],
+    read: Sequence[SegmentPost | InvalidInput],
+    prefixes: Sequence[str],
+) -> Changes[Registration]:
+    accepted: list[Segment] = []
+    added: list[Segment] = []
+    failed: list[FailedSegment] = []
+    for index, (post, prefix) in enumerate(zip(read, prefixes, strict=True)):
+        try:
+            if isinstance(post, InvalidInput):
+                raise post
+            segment, is_new = registrar.admit(post, f"{prefix}." if prefix else "")
+        except MediaStoreError as error:
+            failed.append(_failed(index, posts[index], error))
+            continue
+        accepted.append(segment)
+        if is_new:
+            added.append(segment)
+    return _changes(registrar, accepted, added, failed)
+
+
+def _changes(
+    registrar: Registrar,
+    accepted: Sequence[Segment],
+    added: Sequence[Segment],
+    failed: Sequence[FailedSegment],
+) -> Changes[Registration]:
+    edits, objects = Edits(), registrar.objects
+    if added:
+        edits.insert(SEGMENTS, *(objects.with_instances(segment) for segment in added))
+        edits.update(FLOWS, grown(registrar.flow, added, registrar.now_us))
+        objects.write(edits)
+    rows = [objects.with_instances(segment) for segment in accepted]
+    registered = pa.Table.from_pylist(rows, schema=SEGMENTS.schema)
+    return edits.changes(Registration(registered=registered, failed=tuple(failed)))
+
+
+def _failed(index: int, post: Any, error: MediaStoreError) -> FailedSegment:
+    given: Mapping[Any, Any] = post if isinstance(post, Mapping) else {}
+    object_id, timerange = given.get("object_id"), given.get("timerange")
+    return FailedSegment(
+        index,
+        object_id if isinstance(object_id, str) else "",
+        timerange if isinstance(timerange, str) and _is_timerange(timerange) else None,
+        error,
+    )
+
+
+def _is_timerange(text: str) -> bool:
+    try:
+        TimeRange.parse(text, clamp=True)
+    except TimelineError:
+        return False
+    return True
+
+
+def _deletion(
+    flow_id: str, covered: TimeRange, object_id: str | None, after: Key | None, now_us: int
+) -> Command[tuple[int, Key | None, bool]]:
+    """The command that deletes the next `DELETED_AT_ONCE`: how many, how far, whether more."""
+
+    def delete(view: View) -> Changes[tuple[int, Key | None, bool]]:
+        target = writable_flow(view, flow_id)
+        edits = Edits()
+        if covered.is_empty:
+            return edits.changes((0, None, False))
+        found = view.page(_deletable(flow_id, covered, object_id, after))
+        doomed = found.filter(_is_covered(found, covered))
+        if doomed.num_rows:
+            remove_segments(view, edits, flow_id, doomed, now_us)
+            shrink(view, edits, target, doomed, now_us)
+        more = found.num_rows == DELETED_AT_ONCE
+        reached: Key | None = (found["start_ns"][-1].as_py(),) if more else None
+        return edits.changes((doomed.num_rows, reached, more))
+
+    return delete
+
+
+def _deletable(flow_id: str, covered: TimeRange, object_id: str | None, after: Key | None) -> Scan:
+    return Scan(
+        table=SEGMENTS,
+        prefix=(flow_id,),
+        overlapping=(covered.start_ns, covered.end_ns),
+        after=after,
+        limit=DELETED_AT_ONCE,
+        where=() if object_id is None else (OneOf("object_id", (object_id,)),),
+        columns=tuple(dict.fromkeys((*EXTENT_COLUMNS, *REMOVAL_COLUMNS))),
+    )
+
+
+def _is_covered(found: pa.Table, covered: TimeRange) -> Any:
+    """A mask of the rows that lie in `covered` as a whole."""
+    starts_in = pc.greater_equal(found["start_ns"], _or(covered.start_ns, pa.scalar(-(2**63))))
+    ends_in = pc.less_equal(found["end_ns"], _or(covered.end_ns, pa.scalar(2**63 - 1)))
+    return pc.and_(starts_in, ends_in)
+
+
+def _or(limit: int | None, open_end: pa.Scalar) -> pa.Scalar:
+    return open_end if limit is None else pa.scalar(limit)

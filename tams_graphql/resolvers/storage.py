@@ -1,0 +1,173 @@
+"""Storage allocation: where clients put the bytes of new objects."""
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tams_graphql.media.store import MediaStore, UploadRequest, new_key
+from tams_graphql.metadata.edits import Edits
+from tams_graphql.metadata.engine import Aggregate, Changes, Key, View, creation, flow
+from tams_graphql.metadata.tables import OBJECTS
+from tams_graphql.model.errors import InvalidInput, Problem, TooLarge
+from tams_graphql.model.identifiers import known_form
+from tams_graphql.model.records import Flow, Instance
+from tams_graphql.model.storage_input import StoragePost
+from tams_graphql.model.validation import validated
+from tams_graphql.resolvers.authorise import Action, authorise
+from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.flow_changes import writable_flow
+from tams_graphql.resolvers.instances import parse_instances
+from tams_graphql.resolvers.references import allocated_object
+
+MAX_OBJECTS_PER_REQUEST = 1000
+DEFAULT_OBJECTS_PER_REQUEST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedObject:
+    """A new object id and how to upload its bytes."""
+
+    object_id: str
+    upload: UploadRequest
+
+
+async def allocate_storage(
+    ctx: Context, flow_id: str, body: Mapping[str, Any]
+) -> tuple[AllocatedObject, ...]:
+    """Allocate storage from the JSON body of spec 8.2 `flow-storage-post.json`.
+
+    A `limit` beyond `MAX_OBJECTS_PER_REQUEST` is clamped to it. Every upload is presigned.
+
+    Raises:
+        NotFound, Forbidden: no such flow, or it is read-only.
+        InvalidInput: the flow has no container, an object id exists or is given twice, the
+            backend is unknown or not named and there is no default, or `presigned` is false.
+        TooLarge: more than `MAX_OBJECTS_PER_REQUEST` object ids.
+    """
+    authorise(ctx, Action.WRITE, "flow", flow_id)
+    known_form("flow", flow_id)
+    post = validated(StoragePost, body)
+    store = _chosen_store(ctx, post)
+    ids = _object_ids(post)
+    keys = {object_id: new_key() for object_id in ids}
+    now_us = ctx.clock()
+
+    def allocate(view: View) -> Changes[tuple[AllocatedObject, ...]]:
+        container = container_of(writable_flow(view, flow_id))
+        content_type = post.content_type or container
+        _refuse_existing(view, post.object_ids or ())
+        edits = Edits()
+        edits.insert(
+            OBJECTS,
+            *(
+                allocated_object(
+                    object_id, flow_id, content_type, Instance(store.backend.id, key), now_us
+                )
+                for object_id, key in keys.items()
+            ),
+        )
+        return edits.changes(
+            tuple(
+                AllocatedObject(object_id, store.put_request(key, object_id, content_type))
+                for object_id, key in keys.items()
+            )
+        )
+
+    return await ctx.metadata.commit(allocate, _relied_on(flow_id, post.object_ids or ()))
+
+
+async def may_upload(ctx: Context, object_id: str, storage_id: str, key: str) -> bool:
+    """Whether bytes may still be put: allocated there, and not yet registered."""
+    columns = ("state", "instances_json")
+    rows = (await ctx.metadata.get(OBJECTS, [(object_id,)], columns)).to_pylist()
+    return any(
+        row["state"] == "allocated"
+        and Instance(storage_id, key) in parse_instances(row["instances_json"])
+        for row in rows
+    )
+
+
+def container_of(flow: Flow) -> str:
+    """The flow's container, without which it can't have media objects.
+
+    Raises:
+        InvalidInput: it is not set (spec 8.2, `POST /flows/{flowId}/storage` and `/segments`).
+    """
+    if flow.container is None:
+        raise InvalidInput(
+            "container", "flow.no_container", f"flow {flow.id!r} has no container; set it first"
+        )
+    return flow.container
+
+
+def _chosen_store(ctx: Context, post: StoragePost) -> MediaStore:
+    if post.presigned is False:
+        raise InvalidInput(
+            "presigned",
+            "presigned.unsupported",
+            "this service hands out presigned URLs only; leave presigned out or set it to true",
+        )
+    if post.storage_id is None:
+        if ctx.stores.default is None:
+            raise InvalidInput(
+                "storage_id", "required", "this service has no default storage backend; name one"
+            )
+        return ctx.stores.default
+    return known_store(ctx, post.storage_id)
+
+
+def known_store(ctx: Context, storage_id: str) -> MediaStore:
+    """The storage backend that a client named.
+
+    Raises:
+        InvalidInput: there is none of that id.
+    """
+    store = ctx.stores.by_id.get(storage_id)
+    if store is None:
+        raise InvalidInput(
+            "storage_id", "storage_id.unknown", f"there is no storage backend {storage_id!r}"
+        )
+    return store
+
+
+def backend_labels(ctx: Context) -> frozenset[str]:
+    """The labels of our storage backends; no uncontrolled URL may bear one of them."""
+    labels = (store.backend.label for store in ctx.stores.by_id.values())
+    return frozenset(label for label in labels if label is not None)
+
+
+def _object_ids(post: StoragePost) -> Sequence[str]:
+    if post.object_ids is None:
+        limit = DEFAULT_OBJECTS_PER_REQUEST if post.limit is None else post.limit
+        return [str(uuid.uuid4()) for _ in range(min(limit, MAX_OBJECTS_PER_REQUEST))]
+    if len(post.object_ids) > MAX_OBJECTS_PER_REQUEST:
+        message = f"object_ids holds more than {MAX_OBJECTS_PER_REQUEST} ids"
+        raise TooLarge(message, (Problem("object_ids", "too_many", message),))
+    seen = Counter(post.object_ids)
+    _refuse_ids(
+        post.object_ids, {one for one, n in seen.items() if n > 1}, "duplicate", "is given twice"
+    )
+    return post.object_ids
+
+
+def _refuse_existing(view: View, chosen: Sequence[str]) -> None:
+    keys: list[Key] = [(object_id,) for object_id in chosen]
+    known = set(view.get(OBJECTS, keys, ("object_id",))["object_id"].to_pylist()) if keys else set()
+    _refuse_ids(chosen, known, "object_id.exists", "exists already")
+
+
+def _refuse_ids(chosen: Sequence[str], bad: set[str], rule: str, what: str) -> None:
+    problems = [
+        Problem(f"object_ids.{index}", rule, f"object id {object_id!r} {what}")
+        for index, object_id in enumerate(chosen)
+        if object_id in bad
+    ]
+    if problems:
+        raise InvalidInput.of(problems)
+
+
+def _relied_on(flow_id: str, chosen: Sequence[str]) -> list[Aggregate]:
+    # Ids that we make are random: nobody else can create them at the same time.
+    return [flow(flow_id), *(creation("object", object_id) for object_id in chosen)]

@@ -1,0 +1,1 @@
+"""Resolvers over real engines and a real store: rules, not mappings."""

@@ -1,0 +1,52 @@
+"""A storage backend that keeps bytes in a dictionary: the whole `MediaStore` port, no HTTP."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+
+from tams_graphql.media.store import StorageBackend, StoredBytes, UploadRequest
+
+
+class MemoryStore:
+    """Signed URLs are readable: ``memory://<backend>/<method>/<key>``."""
+
+    def __init__(self, backend: StorageBackend) -> None:
+        self._backend = backend
+        self.contents: dict[str, tuple[bytes, str]] = {}
+        self.signed: list[tuple[str, int]] = []
+
+    @property
+    def backend(self) -> StorageBackend:
+        return self._backend
+
+    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
+        return UploadRequest(self._url("put", key), content_type)
+
+    def get_urls(self, keys: Sequence[str]) -> list[str]:
+        self.signed.append(("get", len(keys)))
+        return [self._url("get", key) for key in keys]
+
+    def head_urls(self, keys: Sequence[str]) -> list[str]:
+        self.signed.append(("head", len(keys)))
+        return [self._url("head", key) for key in keys]
+
+    async def stat(self, key: str) -> StoredBytes | None:
+        if key not in self.contents:
+            return None
+        content, content_type = self.contents[key]
+        return StoredBytes(len(content), content_type, hashlib.sha256(content).hexdigest())
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        yield self.contents[key][0]
+
+    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
+        self.contents[key] = (b"".join([piece async for piece in content]), content_type)
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.contents.pop(key, None)
+
+    async def check(self) -> None:
+        pass
+
+    def _url(self, method: str, key: str) -> str:
+        return f"memory://{self._backend.id}/{method}/{key}"
