@@ -76,7 +76,8 @@ class OriginGuard:
 
 
 def _is_media(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["path"].startswith("/media/")
+    path: str = scope.get("path", "")
+    return scope["type"] == "http" and path.startswith("/media/")
 
 
 async def _refuse(field: str, message: str, scope: Scope, receive: Receive, send: Send) -> None:

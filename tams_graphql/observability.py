@@ -20,7 +20,7 @@ def configure_logging(level: str, as_json: bool | None) -> None:
         level: ``debug``, ``info``, ``warning`` or ``error``.
         as_json: JSON lines; ``None`` decides by whether standard error is a terminal.
     """
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -83,15 +83,16 @@ async def test_edges_follow_a_flow_to_another_source(show: Context) -> None:
 
 
 async def test_a_collection_of_more_members_than_one_read_brings(ctx: Context) -> None:
-    members = [uuid4(number) for number in range(10, 240)]
-    for member in members:
-        await put_flow(ctx, member, audio(member, source(SOUND)))
-    await put_flow(ctx, SHOW, multi(SHOW, source(SHOW), *members))
-    assert await source_collection(ctx, source(SHOW)) == (CollectionItem(id=source(SOUND)),)
-    assert await source_collected_by(ctx, source(SOUND)) == (source(SHOW),)
-    await set_flow_property(ctx, SHOW, "flow_collection", [{"id": members[-1]}])
-    assert await flow_collected_by(ctx, members[0]) == ()
-    assert await flow_collected_by(ctx, members[-1]) == (SHOW,)
+    numbers = range(10, 240)
+    for number in numbers:
+        await put_flow(ctx, uuid4(number), audio(uuid4(number), uuid4(1000 + number)))
+    await put_flow(ctx, SHOW, multi(SHOW, source(SHOW), *map(uuid4, numbers)))
+    collected = await source_collection(ctx, source(SHOW))
+    assert [item.id for item in collected] == [uuid4(1000 + number) for number in numbers]
+    assert await source_collected_by(ctx, uuid4(1239)) == (source(SHOW),)
+    await set_flow_property(ctx, SHOW, "flow_collection", [{"id": uuid4(239)}])
+    assert await flow_collected_by(ctx, uuid4(10)) == ()
+    assert await flow_collected_by(ctx, uuid4(239)) == (SHOW,)
 
 
 @pytest.mark.parametrize("closing", [PICTURE, PROGRAMME])

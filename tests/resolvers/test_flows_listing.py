@@ -118,8 +118,8 @@ async def test_a_limited_timerange_spans_whole_segments(
 async def test_a_timerange_keeps_how_its_ends_were_written(ctx: Context) -> None:
     await put_flow(ctx, FLOW, video(FLOW, SOURCE))
     urls = [{"url": "https://example.org/o", "label": "web"}]
-    post = {"object_id": "o", "timerange": "(0:0_2:0]", "get_urls": urls}
+    post = {"object_id": "o", "timerange": "[0:0_2:0]", "get_urls": urls}
     assert (await register_segments(ctx, FLOW, [post])).failed == ()
-    assert str(await flow_timerange(ctx, FLOW, TimeRange(10**9, None))) == "(0:0_2:0]"
+    assert str(await flow_timerange(ctx, FLOW, TimeRange(10**9, None))) == "[0:0_2:0]"
     with pytest.raises(NotFound):
         await flow_timerange(ctx, uuid4(2), None)

@@ -8,6 +8,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ async def told(engine: MetadataEngine, story: list[Shot]) -> Context:
     """The story in the store; metadata of every third flow changes later."""
     ctx = Context(metadata=engine, stores=MediaStores({}), service=Service())
     for shot in story:
-        ctx.clock = lambda tick=shot.tick: tick  # type: ignore[misc]
+        ctx.clock = partial(int, shot.tick)
         await put_flow(ctx, uuid4(shot.number), shot.body)
         posts = [
             {
@@ -226,7 +227,7 @@ async def told(engine: MetadataEngine, story: list[Shot]) -> Context:
         if posts:
             assert (await register_segments(ctx, uuid4(shot.number), posts)).failed == ()
     for shot in story[::3]:
-        ctx.clock = lambda: 4
+        ctx.clock = partial(int, 4)
         await set_flow_tag(ctx, uuid4(shot.number), "later", "x")
     return fresh(ctx)
 
@@ -271,18 +272,14 @@ def test_flows(story: list[Shot], filters: list[FlowFilter], limit: int, reverse
         ctx = await told(engine, story)
         stored = {
             flow.id: flow
-            for flow in await joined(
-                lambda page: list_flows(ctx, FlowFilter(), page), 100, reverse=False
-            )
+            for flow in await joined(partial(list_flows, ctx, FlowFilter()), 100, reverse=False)
         }
         assert len(stored) == len(story)
         for wanted in filters:
             expected: list[Flow] = [
                 stored[uuid4(shot.number)] for shot in story if flow_matches(story, shot, wanted)
             ]
-            found = await joined(
-                lambda page, wanted=wanted: list_flows(ctx, wanted, page), limit, reverse=reverse
-            )
+            found = await joined(partial(list_flows, ctx, wanted), limit, reverse=reverse)
             ids = [flow.id for flow in found]
             assert ids == ordered(expected, wanted.sort.value, reverse=reverse)
             assert await count_flows(ctx, wanted) == len(expected)
@@ -322,22 +319,18 @@ def test_sources(story: list[Shot], filters: list[SourceFilter], limit: int, rev
     async def play(engine: MetadataEngine) -> None:
         ctx = await told(engine, story)
         for source, shot in first.items():
-            ctx.clock = lambda tick=shot.tick: 10 - tick  # type: ignore[misc]
+            ctx.clock = partial(int, 10 - shot.tick)
             await set_source_property(ctx, uuid4(source), "label", shot.label)
             for name, value in shot.tags.items():
                 await set_source_tag(ctx, uuid4(source), name, value)
         stored: dict[str, Source] = {
             one.id: one
-            for one in await joined(
-                lambda page: list_sources(ctx, SourceFilter(), page), 100, reverse=False
-            )
+            for one in await joined(partial(list_sources, ctx, SourceFilter()), 100, reverse=False)
         }
         assert set(stored) == {uuid4(source) for source in first}
         for wanted in filters:
             expected = [stored[uuid4(source)] for source in first if matches(source, wanted)]
-            found = await joined(
-                lambda page, wanted=wanted: list_sources(ctx, wanted, page), limit, reverse=reverse
-            )
+            found = await joined(partial(list_sources, ctx, wanted), limit, reverse=reverse)
             ids = [one.id for one in found]
             assert ids == ordered(expected, wanted.sort.value, reverse=reverse)
             assert await count_sources(ctx, wanted) == len(expected)
