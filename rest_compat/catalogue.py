@@ -1,0 +1,15 @@
+"""All resources of the REST face: a noun's file adds its line here."""
+
+from rest_compat import flows, objects, properties, segments, service, sources, storage
+from rest_compat.resources import Resource
+
+RESOURCES: tuple[Resource, ...] = (
+    *service.RESOURCES,
+    *sources.RESOURCES,
+    *properties.SOURCE_RESOURCES,
+    *flows.RESOURCES,
+    *properties.FLOW_RESOURCES,
+    *segments.RESOURCES,
+    *storage.RESOURCES,
+    *objects.RESOURCES,
+)

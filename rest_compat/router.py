@@ -1,0 +1,121 @@
+"""From resources to routes: matched on the raw path, each method run the same five steps.
+
+1. The path is matched before percent-decoding, so that ids and tag names may hold ``/``.
+2. Malformed ids are 404. 3. The declared query parameters are read, then the body: 400, 413,
+415. 4. The handler runs with the request's `Context`. 5. HEAD loses the body of GET's answer.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from rest_compat.catalogue import RESOURCES
+from rest_compat.encoding import read_json
+from rest_compat.pages import docs_routes
+from rest_compat.parameters import Query
+from rest_compat.resources import Call, Resource
+from tams_graphql.model.identifiers import known_form
+from tams_graphql.resolvers.context import Context
+
+_UUID_PARAMETERS = {"sourceId": "source", "flowId": "flow"}
+
+
+def rest_router(
+    make_context: Callable[[Request], Context],
+    *,
+    public_url: str,
+    max_body_bytes: int = 8 * 1024 * 1024,
+    docs: bool = True,
+) -> APIRouter:
+    """The REST face, to be included at the root of the application.
+
+    The application must not redirect slashes, and needs `errors.install_error_handlers`.
+
+    Args:
+        make_context: makes the `Context` of a request.
+        public_url: what every URL handed out starts with; no slash at its end.
+        max_body_bytes: the largest JSON body.
+        docs: whether to serve ``/openapi.json``, ``/docs`` and ``/redoc``.
+    """
+    router = APIRouter(redirect_slashes=False)
+    for resource in RESOURCES:
+        endpoint = _endpoint(resource, make_context, public_url, max_body_bytes)
+        router.routes.append(RawPathRoute(resource.path, endpoint, methods=_methods(resource)))
+    if docs:
+        router.routes.extend(docs_routes())
+    return router
+
+
+def _methods(resource: Resource) -> list[str]:
+    return [*resource.operations, *(["HEAD"] if "GET" in resource.operations else [])]
+
+
+class RawPathRoute(APIRoute):
+    """A route whose parameters are cut out of the raw path and decoded afterwards."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str]) -> None:
+        super().__init__(
+            path, endpoint, methods=methods, include_in_schema=False, response_model=None
+        )
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As `APIRoute.matches`; parameters that are not UTF-8 match nothing."""
+        raw = scope.get("raw_path")
+        path = raw.decode("latin-1") if raw is not None else quote(scope["path"])
+        match, child = super().matches({**scope, "path": path})
+        if match is Match.NONE:
+            return match, child
+        try:
+            parameters = {
+                name: unquote(value, errors="strict")
+                for name, value in child["path_params"].items()
+            }
+        except UnicodeDecodeError:
+            return Match.NONE, {}
+        return match, {**child, "path_params": parameters}
+
+
+def _endpoint(
+    resource: Resource,
+    make_context: Callable[[Request], Context],
+    public_url: str,
+    max_body_bytes: int,
+) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        operation = resource.operations[method]
+        path: Mapping[str, str] = request.path_params
+        _check_ids(path)
+        query = Query.read(
+            request.scope["query_string"], operation.parameters, closed=method == "DELETE"
+        )
+        body = operation.body and await read_json(
+            request, max_body_bytes, required=operation.body.required
+        )
+        response = await operation.handler(
+            Call(
+                ctx=make_context(request),
+                template=resource.path,
+                path=path,
+                query=query,
+                public_url=public_url,
+                body=body,
+            )
+        )
+        if request.method == "HEAD":
+            response.body = b""
+        return response
+
+    return endpoint
+
+
+def _check_ids(path: Mapping[str, str]) -> None:
+    for name, kind in _UUID_PARAMETERS.items():
+        if name in path:
+            known_form(kind, path[name])

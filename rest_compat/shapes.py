@@ -1,0 +1,224 @@
+"""Records and columns in the JSON of spec 8.2: only what is set, under the spec's names."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from tams_graphql.media.store import StorageBackend
+from tams_graphql.model.records import CollectionItem, Flow, MediaObject, ServiceInfo, Source
+from tams_graphql.resolvers.urls import GetUrl
+from tams_graphql.timeline import TimeRange, format_timerange, format_timestamp
+
+Json = dict[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def present(members: Mapping[str, Any]) -> Json:
+    """The members that are set."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def date_time(microseconds: int | None) -> str | None:
+    """Microseconds since the Unix epoch as RFC 3339 in UTC."""
+    if microseconds is None:
+        return None
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def service(info: ServiceInfo) -> Json:
+    """Spec 8.2, `service.json`."""
+    return present(
+        {
+            "name": info.name,
+            "description": info.description,
+            "type": info.type,
+            "api_version": info.api_version,
+            "service_version": info.service_version,
+            "event_stream_mechanisms": info.event_stream_mechanisms or None,
+            "min_object_timeout": f"{info.min_object_timeout}:0",
+            "min_presigned_url_timeout": f"{info.min_presigned_url_timeout}:0",
+        }
+    )
+
+
+def _backend_details(backend: StorageBackend) -> Json:
+    return {
+        "store_type": backend.store_type,
+        "provider": backend.provider,
+        "region": backend.region,
+        "availability_zone": backend.availability_zone,
+        "store_product": backend.store_product,
+        "tags": backend.tags or None,
+    }
+
+
+def storage_backend(backend: StorageBackend) -> Json:
+    """Spec 8.2, an item of `storage-backends-list.json`."""
+    return present(
+        {
+            "id": backend.id,
+            "label": backend.label,
+            **_backend_details(backend),
+            "default_storage": backend.default_storage,
+        }
+    )
+
+
+def collection(items: Iterable[CollectionItem]) -> list[Json]:
+    """Spec 8.2, `flow-collection.json`, and the like for Sources."""
+    return [
+        present({"id": item.id, "role": item.role, "container_mapping": item.container_mapping})
+        for item in items
+    ]
+
+
+def source(record: Source, collects: Sequence[CollectionItem], by: Sequence[str]) -> Json:
+    """Spec 8.2, `source.json`, with the Sources it collects and those that collect it."""
+    return present(
+        {
+            "id": record.id,
+            "format": record.format,
+            "label": record.label,
+            "description": record.description,
+            "created_by": record.created_by,
+            "updated_by": record.updated_by,
+            "created": date_time(record.created_us),
+            "updated": date_time(record.updated_us),
+            "tags": record.tags or None,
+            "source_collection": collection(collects) or None,
+            "collected_by": list(by) or None,
+        }
+    )
+
+
+def flow(record: Flow, by: Sequence[str], timerange: TimeRange | None = None) -> Json:
+    """Spec 8.2, `flow-get.json`, with the Flows that collect it and, if given, its timerange."""
+    collects = record.flow_collection
+    return present(
+        {
+            "id": record.id,
+            "source_id": record.source_id,
+            "label": record.label,
+            "description": record.description,
+            "format": record.format,
+            "profile_id": record.profile_id,
+            "codec": record.codec,
+            "container": record.container,
+            "avg_bit_rate": record.avg_bit_rate,
+            "max_bit_rate": record.max_bit_rate,
+            "segment_duration": record.segment_duration,
+            "container_mapping": record.container_mapping,
+            "essence_parameters": record.essence_parameters,
+            "generation": record.generation,
+            "status": record.status,
+            "read_only": record.read_only,
+            "tags": record.tags or None,
+            "metadata_version": record.metadata_version,
+            "created_by": record.created_by,
+            "updated_by": record.updated_by,
+            "created": date_time(record.created_us),
+            "metadata_updated": date_time(record.metadata_updated_us),
+            "segments_updated": date_time(record.segments_updated_us),
+            "timerange": None if timerange is None else str(timerange),
+            "flow_collection": None if collects is None else collection(collects),
+            "collected_by": list(by) or None,
+        }
+    )
+
+
+def get_urls(urls: Sequence[GetUrl], *, verbose: bool) -> list[Json]:
+    """The `get_urls` of an object; where the bytes are kept only if `verbose` (spec 8.2)."""
+    shape = _verbose_url if verbose else _brief_url
+    return [shape(url) for url in urls]
+
+
+def _brief_url(url: GetUrl) -> Json:
+    brief: Json = {"url": url.url, "presigned": url.presigned}
+    if url.label is not None:
+        brief["label"] = url.label
+    return brief
+
+
+def _verbose_url(url: GetUrl) -> Json:
+    backend = url.backend
+    details = {} if backend is None else {"storage_id": backend.id, **_backend_details(backend)}
+    return present({**_brief_url(url), "controlled": url.controlled, **details})
+
+
+def media_object(
+    record: MediaObject, flow_ids: Sequence[str], urls: list[Json], init_urls: list[Json]
+) -> Json:
+    """Spec 8.2, `object.json`."""
+    init = record.init_object_id
+    return present(
+        {
+            "id": record.id,
+            "referenced_by_flows": list(flow_ids),
+            "first_referenced_by_flow": record.first_referenced_by_flow,
+            "timerange": None if record.timerange is None else str(record.timerange),
+            "key_frame_count": record.key_frame_count,
+            "get_urls": urls,
+            "init_object": None if init is None else {"id": init, "get_urls": init_urls},
+        }
+    )
+
+
+def segments(
+    columns: pa.Table, urls: list[list[Json]], init_urls: list[list[Json]], *, object_range: bool
+) -> list[Json]:
+    """Spec 8.2, a list of `flow-segment.json`.
+
+    Args:
+        columns: rows of `metadata.tables.SEGMENTS`.
+        urls: the `get_urls` of each row.
+        init_urls: those of each row's initialisation object.
+        object_range: whether to tell the timerange of each row's object.
+    """
+    members = {
+        "object_id": columns["object_id"].to_pylist(),
+        "timerange": _timeranges(columns, ""),
+        "ts_offset": _timestamps(columns["ts_offset_ns"]),
+        "last_duration": _timestamps(columns["last_duration_ns"]),
+        "object_timerange": _timeranges(columns, "object_") if object_range else (),
+        "sample_offset": columns["sample_offset"].to_pylist(),
+        "sample_count": columns["sample_count"].to_pylist(),
+        "key_frame_count": columns["key_frame_count"].to_pylist(),
+        "get_urls": urls,
+        "init_object": _init_objects(columns["init_object_id"], init_urls),
+    }
+    return _rows(members)
+
+
+def _rows(members: Mapping[str, Sequence[Any]]) -> list[Json]:
+    """One object per row; members without any value cost nothing, missing values are left out."""
+    kept = {n: c for n, c in members.items() if any(value is not None for value in c)}
+    gaps = [name for name, column in kept.items() if any(value is None for value in column)]
+    rows = [dict(zip(kept, row, strict=True)) for row in zip(*kept.values(), strict=True)]
+    for name in gaps:
+        for row in rows:
+            if row[name] is None:
+                del row[name]
+    return rows
+
+
+def _timeranges(columns: pa.Table, prefix: str) -> list[str]:
+    ends = (columns[f"{prefix}{name}"].to_pylist() for name in ("start_ns", "end_ns", "bounds"))
+    return list(map(format_timerange, *ends))
+
+
+def _timestamps(column: pa.ChunkedArray) -> Sequence[str | None]:
+    if column.null_count == len(column):
+        return ()
+    return [None if ns is None else format_timestamp(ns) for ns in column.to_pylist()]
+
+
+def _init_objects(ids: pa.ChunkedArray, urls: list[list[Json]]) -> Sequence[Json | None]:
+    if ids.null_count == len(ids):
+        return ()
+    return [
+        None if object_id is None else {"object_id": object_id, "get_urls": found}
+        for object_id, found in zip(ids.to_pylist(), urls, strict=True)
+    ]

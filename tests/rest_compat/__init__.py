@@ -1,0 +1,1 @@
+"""The REST face, through a real application over real resolvers, index and media store."""
