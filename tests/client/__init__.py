@@ -1,0 +1,1 @@
+"""Tests of the media client, on real media made with PyAV."""
