@@ -118,7 +118,11 @@ def _add_faces(app: FastAPI, server: Server) -> None:
     app.include_router(
         graphql_router(
             server.context,
-            limits=Limits(depth=settings.max_depth, cost=settings.max_cost),
+            limits=Limits(
+                depth=settings.max_depth,
+                cost=settings.max_cost,
+                body_bytes=settings.max_body_bytes,
+            ),
             introspection=settings.introspection,
             ide=settings.graphiql,
         )

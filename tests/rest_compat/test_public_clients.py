@@ -22,10 +22,9 @@ Json = dict[str, Any]
 Outgest = list[tuple[str, str, bytes]]
 """Timerange, `ts_offset` and bytes of each segment."""
 LOOSE_IN_QUERIES = {"%2F": "/", "%3A": ":", "%28": "(", "%29": ")", "%2C": ","}
-DETAILS = {"bit_depth": 8, "interlace_mode": "progressive", "component_type": "YCbCr"} | {
-    "horiz_chroma_subs": 2,
-    "vert_chroma_subs": 2,
-}
+DETAILS = {"bit_depth": 8, "interlace_mode": "progressive", "component_type": "YCbCr"}
+SUBSAMPLING = {"horiz_chroma_subs": 2, "vert_chroma_subs": 2}
+BASIC, BEARER = "Basic ZGVtbzpkZW1v", "Bearer issued-elsewhere"
 
 
 def quoted_anew(url: str) -> str:
@@ -45,9 +44,9 @@ def ends(segment: Json) -> tuple[Timestamp, Timestamp]:
 class ExampleClient:
     """The habits of the examples, which read and write times by the same library."""
 
-    def __init__(self, url: str, authorization: str = "Basic ZGVtbzpkZW1v") -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.headers = {"Content-Type": "application/json", "Authorization": authorization}
+        self.headers = {"Content-Type": "application/json", "Authorization": BASIC}
         self.http = httpx.Client(headers={"User-Agent": "aiohttp", "Accept": "*/*"}, timeout=30)
 
     def send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
@@ -55,11 +54,9 @@ class ExampleClient:
         url = path if path.startswith("http") else self.url + path
         return self.http.request(method, quoted_anew(url), headers=self.headers, json=body)
 
-    def put_flow(self, tags: dict[str, str] | None = None) -> str:
-        flow = video(str(uuid.uuid4()), str(uuid.uuid4()), label="Example")
-        flow["essence_parameters"] |= DETAILS
-        if tags is not None:
-            flow["tags"] = tags
+    def put_flow(self, **members: Any) -> str:
+        flow = video(str(uuid.uuid4()), str(uuid.uuid4()), label="Example", **members)
+        flow["essence_parameters"] |= DETAILS | SUBSAMPLING
         self.send("PUT", f"/flows/{flow['id']}", flow).raise_for_status()
         return str(flow["id"])
 
@@ -99,8 +96,9 @@ class ExampleClient:
         for segment in segments:
             members = {"timerange": segment["timerange"]}
             self.register(flow_id, segment["object_id"], **members).raise_for_status()
-        segments, (_, end) = self.page(second), ends(segments[-1])
-        shift = end - ends(segments[0])[0]
+        _, behind = ends(segments[-1])
+        segments = self.page(second)
+        shift = behind - ends(segments[0])[0]
         for segment in segments:
             ts_offset = Timestamp.from_str(segment.get("ts_offset", "0:0")) + shift
             start, end = ends(segment)
@@ -139,19 +137,15 @@ def client(url: str) -> Iterator[ExampleClient]:
         yield client
 
 
-TAKE = [
-    ("[0:66666666_2:66666666)", b"G" + b"a" * 187),
-    ("[2:66666666_4:66666666)", b"G" + b"b" * 187),
-    ("[4:66666666_6:66666666)", b"G" + b"c" * 187),
-]
+TAKE = [(f"[{s}:66666666_{s + 2}:66666666)", b"G" + bytes([s]) * 187) for s in (0, 2, 4)]
 
 
 @pytest.mark.parametrize("members", [{}, {"ts_offset": "0:0"}], ids=["no offset", "offset"])
-@pytest.mark.parametrize("kind", ["Basic ZGVtbzpkZW1v", "Bearer issued-elsewhere"])
+@pytest.mark.parametrize("credentials", [BASIC, BEARER], ids=["basic", "oauth2"])
 def test_two_flows_are_ingested_joined_and_read_back(
-    client: ExampleClient, kind: str, members: Json
+    client: ExampleClient, credentials: str, members: Json
 ) -> None:
-    client.headers["Authorization"] = kind
+    client.headers["Authorization"] = credentials
     first = client.ingest(TAKE[:2], 2, **members)
     second = client.ingest(TAKE, 2, **members)
     joined = client.edit(second, first)
@@ -183,16 +177,16 @@ def test_cuts_within_an_object_keep_their_samples(client: ExampleClient) -> None
     source = client.ingest([("[100:0_102:0)", b"fifty frames")], 30, ts_offset="100:0")
     (segment,) = client.page(source, "%5B100:0_108:0)")
     tags = {"_copy_edit_mode": "interval", "_copy_edit_interval": "0:400000000"}
-    cut = client.put_flow(tags)
+    cut = client.put_flow(tags=tags)
+    names = ("timerange", "ts_offset", "sample_offset", "sample_count")
     cuts = [
-        {"timerange": "[0:0_0:400000000)", "ts_offset": "-1:600000000"}
-        | {"sample_offset": 40, "sample_count": 10},
-        {"timerange": "[0:400000000_2:0)", "ts_offset": "0:0"}
-        | {"sample_offset": 10, "sample_count": 40},
+        ("[0:0_0:400000000)", "-1:600000000", 40, 10),
+        ("[0:400000000_2:0)", "0:0", 10, 40),
     ]
-    for members in cuts:
+    for values in cuts:
+        members = dict(zip(names, values, strict=True))
         client.register(cut, segment["object_id"], **members).raise_for_status()
-    assert [{name: s.get(name) for name in cuts[0]} for s in client.page(cut)] == cuts
+    assert [tuple(segment[name] for name in names) for segment in client.page(cut)] == cuts
     assert client.send("GET", f"/flows/{cut}").json()["tags"] == tags
 
 

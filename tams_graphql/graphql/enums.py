@@ -1,0 +1,24 @@
+"""The spec's closed vocabularies as GraphQL enums; `model.vocabulary` maps them to strings."""
+
+from enum import StrEnum
+
+import strawberry
+
+from tams_graphql.model import vocabulary
+
+strawberry.enum(vocabulary.ContentFormat, description="What a Source or Flow contains.")
+strawberry.enum(vocabulary.FlowStatus, description="The ingest status its client maintains.")
+strawberry.enum(vocabulary.InterlaceMode, description="How the fields of a frame are stored.")
+strawberry.enum(vocabulary.Colorspace, description="Colorspace of a video.")
+strawberry.enum(vocabulary.TransferCharacteristic, description="Transfer characteristic.")
+strawberry.enum(vocabulary.ComponentType, description="Picture component representation.")
+strawberry.enum(vocabulary.SourceSort, description="What Sources are listed by.")
+strawberry.enum(vocabulary.FlowSort, description="What Flows are listed by.")
+
+
+@strawberry.enum(description="What a Media Object holds.")
+class ObjectRole(StrEnum):
+    """Media, or what a decoder needs before it."""
+
+    MEDIA = "media"
+    INIT = "init"

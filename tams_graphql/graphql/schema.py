@@ -1,0 +1,124 @@
+"""The executable schema: every noun's root fields put together."""
+
+import asyncio
+from functools import lru_cache
+from typing import Any
+
+import strawberry
+from graphql import Undefined
+from strawberry.schema.config import StrawberryConfig
+
+from tams_graphql.graphql import fields, flows, objects, segments, sources, storage
+from tams_graphql.graphql.columnar import ColumnarExecutor, DiscreetExecutor
+from tams_graphql.graphql.connections import Node, parse_global_id
+from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.errors import TypedErrors
+from tams_graphql.graphql.flow_changes import FlowMutations
+from tams_graphql.graphql.limits import DEFAULT_LIMITS, Limits, Prepared
+from tams_graphql.graphql.scalars import SCALARS
+from tams_graphql.graphql.segment_changes import SegmentMutations
+from tams_graphql.graphql.service import ServiceQueries
+from tams_graphql.graphql.source_changes import SourceMutations
+from tams_graphql.model.errors import InvalidInput
+
+_NODES_LIMIT = 100
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(
+    sources.SourceQueries,
+    flows.FlowQueries,
+    objects.ObjectQueries,
+    ServiceQueries,
+    storage.StorageQueries,
+):
+    """The root of queries."""
+
+    @fields.field(description="Anything by its global id, or null.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - Relay's
+        """Relay's refetching."""
+        return await _find_node(info, id)
+
+    @fields.field(description="At most 100 nodes, in the order of `ids`; null where is none.")
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        """Relay's refetching, batched."""
+        if len(ids) > _NODES_LIMIT:
+            raise InvalidInput("ids", "too_many", f"at most {_NODES_LIMIT} ids")
+        return list(await asyncio.gather(*(_find_node(info, one) for one in ids)))
+
+
+async def _find_node(info: Info, text: str) -> Node | None:
+    kind, rest = parse_global_id(text)
+    if kind == "StorageBackend":
+        return storage.find_backend(info, rest)
+    finders = {
+        "Source": sources.find_source,
+        "Flow": flows.find_flow,
+        "MediaObject": objects.find_object,
+        "FlowSegment": segments.find_segment,
+    }
+    if kind not in finders:
+        raise InvalidInput("id", "id.malformed", "not an id of this service")
+    node: Node | None = await finders[kind](info, rest)
+    return node
+
+
+@strawberry.type(description="Everything that can be changed.")
+class Mutation(
+    SourceMutations,
+    FlowMutations,
+    SegmentMutations,
+    storage.StorageMutations,
+    objects.ObjectMutations,
+):
+    """The root of mutations; what is refused is told in the payload's `errors`."""
+
+
+# Subscriptions come here: a `Subscription` type with `events` and `segmentsAdded`, over
+# graphql-transport-ws and SSE (`router.py` leaves both to Strawberry's own handlers).
+
+
+class MediaStoreSchema(strawberry.Schema):
+    """The schema; it logs what it masks (`errors.typed`) and nothing else."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for kind in self._schema.type_map.values():
+            for field in getattr(kind, "fields", {}).values():
+                for given in (field, *getattr(field, "args", {}).values()):
+                    # An optional argument needs no default; "= null" on each is noise to readers.
+                    if getattr(given, "default_value", Undefined) is None:
+                        given.default_value = Undefined
+
+    def process_errors(self, errors: object, execution_context: object = None) -> None:
+        """Domain refusals are no incidents."""
+
+
+@lru_cache(maxsize=4)
+def make_schema(
+    limits: Limits = DEFAULT_LIMITS, *, introspection: bool = True, columnar: bool = True
+) -> MediaStoreSchema:
+    """A schema with its own limits; built once for equal arguments.
+
+    Args:
+        limits: what one operation may ask for.
+        introspection: whether clients may ask for the schema, and get suggestions from it.
+        columnar: whether lists of columns are completed as such; off only to compare.
+    """
+    return MediaStoreSchema(
+        query=Query,
+        mutation=Mutation,
+        types=[kind for kind, _ in flows.FLOW_TYPES.values()],
+        extensions=[TypedErrors, lambda: Prepared(limits, introspection=introspection)],
+        execution_context_class=_executor(introspection=introspection, columnar=columnar),
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
+    )
+
+
+def _executor(*, introspection: bool, columnar: bool) -> type[ColumnarExecutor] | None:
+    if not columnar:
+        return None
+    return ColumnarExecutor if introspection else DiscreetExecutor
+
+
+schema = make_schema()
