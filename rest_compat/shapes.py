@@ -180,7 +180,8 @@ def segments(
     members = {
         "object_id": columns["object_id"].to_pylist(),
         "timerange": _timeranges(columns, ""),
-        "ts_offset": _timestamps(columns["ts_offset_ns"]),
+        # Always told, although it may be assumed when missing: clients exist that rely on it.
+        "ts_offset": _timestamps(columns["ts_offset_ns"].fill_null(0)),
         "last_duration": _timestamps(columns["last_duration_ns"]),
         "object_timerange": _timeranges(columns, "object_") if object_range else (),
         "sample_offset": columns["sample_offset"].to_pylist(),

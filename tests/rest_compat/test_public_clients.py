@@ -100,7 +100,7 @@ class ExampleClient:
         segments = self.page(second)
         shift = behind - ends(segments[0])[0]
         for segment in segments:
-            ts_offset = Timestamp.from_str(segment.get("ts_offset", "0:0")) + shift
+            ts_offset = Timestamp.from_str(segment["ts_offset"]) + shift
             start, end = ends(segment)
             members = {"timerange": f"[{start + shift}_{end + shift})", "ts_offset": str(ts_offset)}
             self.register(flow_id, segment["object_id"], **members).raise_for_status()
@@ -119,7 +119,7 @@ class ExampleClient:
             for segment in answer.json():
                 assert not {"sample_offset", "sample_count"} & set(segment)
                 data = self.http.get(quoted_anew(segment["get_urls"][0]["url"])).raise_for_status()
-                found.append((segment["timerange"], segment.get("ts_offset", "0:0"), data.content))
+                found.append((segment["timerange"], segment["ts_offset"], data.content))
             url = answer.links.get("next", {}).get("url", "")
         return found
 

@@ -76,7 +76,9 @@ async def test_urls_tell_where_bytes_are_only_when_asked(
     ]
 
 
-async def test_only_what_is_set_is_told(client: httpx.AsyncClient, live_flow: str) -> None:
+async def test_only_what_is_set_is_told_but_ts_offset_always(
+    client: httpx.AsyncClient, live_flow: str
+) -> None:
     await allocate(client, live_flow, "a", "b")
     plain = {"object_id": "a", "timerange": "[0:0_1:0)"}
     full = {
@@ -93,7 +95,7 @@ async def test_only_what_is_set_is_told(client: httpx.AsyncClient, live_flow: st
     url = f"/flows/{live_flow}/segments?accept_get_urls="
     listed = (await client.get(f"{url}&include_object_timerange=true")).json()
     assert listed == [
-        {**plain, "object_timerange": "[0:0_1:0)", "get_urls": []},
+        {**plain, "ts_offset": "0:0", "object_timerange": "[0:0_1:0)", "get_urls": []},
         {**full, "get_urls": []},
     ]
     briefly = (await client.get(url)).json()
