@@ -23,8 +23,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.add_typer(media_commands)
-out = Console()
-errors = Console(stderr=True)
+out = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the index and the media.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tams_graphql.client.ingest import Ingested
 
 app = typer.Typer()
-out = Console()
-errors = Console(stderr=True)
+out = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
 T = TypeVar("T")
 
 Url = Annotated[str, typer.Option("--server", envvar="TAMS_SERVER", help="Address of the TAMS.")]
@@ -142,7 +142,7 @@ def _tell(stored: "Ingested", *, proxy: bool = False) -> None:
     for flow in stored.flows:
         role = "proxy" if proxy else flow.role
         told = f"{flow.timerange}, {flow.segments} segments ({flow.uploaded} uploaded now)"
-        out.print(f"{role:>8}  flow {flow.flow_id}  {told}", highlight=False, soft_wrap=True)
+        out.print(f"{role:>8}  flow {flow.flow_id}  {told}", highlight=False)
     if stored.multi_flow_id:
         out.print(f"{'multi':>8}  flow {stored.multi_flow_id}", highlight=False)
 

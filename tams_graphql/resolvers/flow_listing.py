@@ -10,7 +10,7 @@ from tams_graphql.resolvers.flow_rows import flow_from_row
 from tams_graphql.resolvers.listing import FEW, Check, Listing
 from tams_graphql.resolvers.narrowing import check_tags, common, labelled, tagged
 from tams_graphql.resolvers.reading import Found, all_per_key
-from tams_graphql.timeline import ETERNITY, TimeRange
+from tams_graphql.timeline import ETERNITY, MAX_NS, MIN_NS, TimeRange
 
 _PLAIN = ("source_id", "format", "codec", "container", "profile_id", "label", "status")
 _SIZES = ("frame_width", "frame_height")
@@ -55,6 +55,9 @@ def _spanning(timerange: TimeRange | None) -> list[Filter]:
     """What the rollup tells: a flow with content there at least spans some of it."""
     if timerange is None or timerange == ETERNITY:
         return []
+    if timerange.start_ns == MAX_NS or timerange.end_ns == MIN_NS:
+        # Clamped from beyond what can be stored: it is not empty, but no flow has content there.
+        return [Between("segment_count", below=0)]
     if timerange.is_empty:
         return [OneOf("segment_count", (0,))]
     where: list[Filter] = []
