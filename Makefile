@@ -41,8 +41,8 @@ test: .venv/dev.stamp ## Run the tests (a few minutes)
 		(cd $(AUDIT) && npm ci --silent --no-audit --no-fund) || echo "npm ci failed: the audit will be skipped"; fi
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-soak: .venv/dev.stamp ## Run everything that takes long (up to an hour)
-	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest --soak -m soak
+soak: .venv/dev.stamp ## Run everything that takes long (up to an hour), and write docs/soak.md
+	$(BIN)/python -m tests.soak
 
 bench: .venv/dev.stamp ## Measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
