@@ -50,6 +50,9 @@ def demo(
         )
     _tell(made.film)
     _tell(made.proxy, proxy=True)
+    out.print(
+        f"{'stills':>8}  flow {made.stills_flow_id}  open their URLs in a browser", highlight=False
+    )
     out.print(f"\nSee it in GraphiQL: {server}/graphql", highlight=False)
 
 

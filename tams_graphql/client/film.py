@@ -43,7 +43,7 @@ class FilmFormat:
     width: int = 1280
     height: int = 720
     rate: Fraction = Fraction(25)
-    key_frame_s: Fraction = Fraction(2)
+    key_frame_s: Fraction = Fraction(1)
     sample_rate: int = 48_000
     preset: str = "veryfast"
 

@@ -22,7 +22,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def minute(folder: Path) -> media.Film:
     """60 s at 25 pictures per second, key frames every 2 s, B-frames, AAC at 48 kHz."""
     path = folder / "minute.mp4"
-    make_film(path, FilmFormat(Fraction(60), 320, 180, preset="ultrafast"))
+    made = FilmFormat(Fraction(60), 320, 180, key_frame_s=Fraction(2), preset="ultrafast")
+    make_film(path, made)
     return media.film(path, Fraction(25))
 
 

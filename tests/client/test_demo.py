@@ -12,7 +12,7 @@ from tams_graphql.client.tams import Server, TamsClient
 from tams_graphql.timeline import TimeRange
 
 
-async def test_the_film_and_a_proxy_of_the_same_source_are_stored_and_play(
+async def test_the_film_a_proxy_and_stills_are_stored_and_play(
     server: Server, tmp_path: Path
 ) -> None:
     film = FilmFormat(Fraction(6), 320, 180)
@@ -23,6 +23,13 @@ async def test_the_film_and_a_proxy_of_the_same_source_are_stored_and_play(
     async with TamsClient(server) as tams:
         flow = await tams.flow(proxy.flow_id)
         assert (flow["essence_parameters"]["frame_width"], flow["generation"]) == (80, 1)
+        stills = [s async for s in tams.segments(made.stills_flow_id)]
+        assert [str(s.timerange) for s in stills] == ["[0:0_5:0)", "[5:0_6:0)"]
+        jpeg = await tams.download(stills[1].get_urls)
+    (tmp_path / "still.jpg").write_bytes(jpeg)
+    with av.open(str(tmp_path / "still.jpg")) as picture:
+        (shown,) = picture.decode(video=0)
+        assert (shown.width, shown.height) == (320, 180)
     cut = TimeRange(1_000_000_000, 2_000_000_000)
     played = await export(server, str(made.film.multi_flow_id), cut, tmp_path / "cut.mp4")
     with av.open(str(played.path)) as container:
