@@ -6,6 +6,10 @@
 3. Copy the packets, unchanged, into an MP4 file, interleaved by decode time.
 4. Write edit lists that hide what is only needed to decode and place the rest in time.
 
+Where a timeline is an edit, pictures off the grid of the frame rate are placed to half a tick
+(under 50 µs), and sound goes on exactly in the file; FFmpeg, though, begins every edit of sound
+but the first with a whole packet, so up to one packet (21 ms of AAC) early.
+
 The file's zero is the first wanted picture if it comes within a picture of the wanted start,
 else the first presented sample of any track. A track with nothing to present is left out.
 
@@ -27,6 +31,7 @@ import av
 
 from tams_graphql.client.editlist import Edit, write_edit_lists
 from tams_graphql.client.errors import MediaError
+from tams_graphql.client.formats import format_of, has_edit_lists
 from tams_graphql.client.layout import Placed, Run, TimedSegment, runs
 from tams_graphql.client.packets import (
     AUDIO,
@@ -41,8 +46,6 @@ from tams_graphql.client.packets import (
 )
 from tams_graphql.timeline import NANOSECONDS, TimeRange
 
-_MP4_SUFFIXES: Final = frozenset({".mp4", ".m4v", ".m4a", ".mov"})
-_FORMATS: Final = {".ts": "mpegts", ".mkv": "matroska", ".mov": "mov"}
 _FINEST: Final = 10_000
 _COARSEST: Final = 2**31 - 1
 _DEFAULT_TIMESCALE: Final = 90_000
@@ -133,14 +136,15 @@ def assemble(tracks: Sequence[TrackMedia], wanted: TimeRange, output: Path) -> A
         output: the file to write; ``.mp4``, ``.m4v``, ``.m4a``, ``.mov``, ``.ts`` or ``.mkv``.
 
     Raises:
-        MediaError: nothing to present, media that cannot be read or copied, or a cut that the
-            format cannot express.
+        MediaError: nothing to present, media that cannot be read or copied, a suffix that is
+            none of these, or a cut that the format cannot express.
     """
+    format_of(output)
     plans = [plan for plan in (_planned(track, wanted) for track in tracks) if plan is not None]
     if not plans:
         raise MediaError(f"no media in {wanted}")
     zero = _zero(plans, wanted)
-    if output.suffix.lower() in _MP4_SUFFIXES:
+    if has_edit_lists(output):
         for plan in plans:
             _lay_out(plan, zero)
         movie = _movie_timescale(plans)
@@ -310,7 +314,7 @@ def _edits(plan: _Plan, zero: int, movie: int) -> list[Edit]:
 
 
 def _copy(plans: Sequence[_Plan], output: Path, options: dict[str, str]) -> None:
-    fmt = _FORMATS.get(output.suffix.lower(), "mp4")
+    fmt = format_of(output)
     options = {**options, "avoid_negative_ts": "disabled"} if fmt in {"mp4", "mov"} else options
     try:
         with av.open(str(output), "w", format=fmt, options=options) as out:

@@ -20,6 +20,7 @@ import httpx
 
 from tams_graphql.client.assemble import Assembly, SegmentMedia, TrackMedia, assemble
 from tams_graphql.client.errors import MediaError, NoKeyFrameError, RequestError
+from tams_graphql.client.formats import format_of
 from tams_graphql.client.packets import AUDIO, VIDEO
 from tams_graphql.client.parallel import Progress, gathered, silent
 from tams_graphql.client.tams import Json, RemoteSegment, Server, TamsClient
@@ -68,9 +69,10 @@ async def export(
         transport: replaces the network; for a server in the same process.
 
     Raises:
-        MediaError: nothing in the timerange, or media that cannot be assembled.
+        MediaError: nothing in the timerange, media that cannot be assembled, or an unknown suffix.
         RequestError: no such flow or source, or the server can't be reached.
     """
+    format_of(output)
     with tempfile.TemporaryDirectory(prefix="tams-export-") as folder:
         async with TamsClient(server, transport) as client:
             parts = await _parts(client, flow_id, timerange)

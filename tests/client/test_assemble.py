@@ -208,6 +208,16 @@ def test_formats_without_edit_lists_take_cuts_at_closed_key_frames_only(
         assemble(tracks, TimeRange(4_040_000_000, 8_000_000_000), path)
 
 
+@pytest.mark.parametrize("name", ["cut.webm", "cut"])
+def test_a_suffix_that_stands_for_no_known_format_is_refused(
+    minute: media.Film, name: str, tmp_path: Path
+) -> None:
+    tracks = media.stored(media.split(minute.path, Container.TS), minute.rate)
+    with pytest.raises(MediaError, match=rf"cannot write {name}: its suffix must be \.mp4, "):
+        assemble(tracks, TimeRange(4_000_000_000, 8_000_000_000), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_change_of_coding_inside_the_range_is_refused(
     minute: media.Film, ntsc: media.Film, tmp_path: Path
 ) -> None:

@@ -139,6 +139,12 @@ async def test_the_best_flow_of_a_source_is_chosen(
     assert (made.start_ns, made.tracks) == (0, 1)
 
 
+async def test_an_unknown_suffix_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    nowhere = Server("http://127.0.0.1:1", attempts=1)
+    with pytest.raises(MediaError, match=r"cannot write cut\.avi"):
+        await export(nowhere, "any", ETERNITY, tmp_path / "cut.avi")
+
+
 async def test_what_is_not_there_is_refused_and_leaves_no_file(
     server: Server, ntsc: media.Film, tmp_path: Path
 ) -> None:
