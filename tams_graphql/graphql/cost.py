@@ -129,6 +129,9 @@ class Cost:
 
     def _number(self, node: FieldNode, name: str) -> int | None:
         value = self._argument(node, name)
+        # Variables that are no Int are refused later; 100.0 is one.
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
         return value if type(value) is int else None
 
     def _length(self, node: FieldNode, name: str) -> int:

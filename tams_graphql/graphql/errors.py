@@ -10,6 +10,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import StreamExecutionResult
 from strawberry.utils.str_converters import to_camel_case
 
+from tams_graphql.graphql.literals import with_field
 from tams_graphql.model.errors import MediaStoreError, NotFound, Problem, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -77,19 +78,19 @@ async def answered(
     except Unavailable:
         raise
     except MediaStoreError as refusal:
-        fields = {"errors": user_errors(refusal)}
+        fields = {"errors": user_errors(refusal, request)}
     return payload(client_mutation_id=request.client_mutation_id, **fields)
 
 
-def user_errors(refusal: MediaStoreError, *prefix: str) -> list[UserError]:
-    """One `UserError` for each problem of `refusal`, its field below `prefix`."""
+def user_errors(refusal: MediaStoreError, request: MutationInput | None = None) -> list[UserError]:
+    """One `UserError` for each problem of `refusal`, its field as in the input `request`."""
     if not refusal.problems:
-        return [UserError(code=refusal.code, rule=None, field=[*prefix], message=refusal.message)]
+        return [UserError(code=refusal.code, rule=None, field=[], message=refusal.message)]
     return [
         UserError(
             code=refusal.code,
             rule=problem.rule,
-            field=[*prefix, *_input_path(refusal, problem)],
+            field=_input_path(refusal, problem, request),
             message=problem.message,
         )
         for problem in refusal.problems
@@ -104,10 +105,29 @@ _IDENTIFIERS: Mapping[str, list[str]] = {
 }
 
 
-def _input_path(refusal: MediaStoreError, problem: Problem) -> list[str]:
-    if isinstance(refusal, NotFound):
+_ABOUT_THE_FLOW = {"read_only", "flow.no_container"}
+"""Rules that the stored Flow breaks, not a field of the input."""
+
+
+def _input_path(
+    refusal: MediaStoreError, problem: Problem, request: MutationInput | None
+) -> list[str]:
+    if isinstance(refusal, NotFound) and "." not in problem.field:
         return _IDENTIFIERS.get(problem.field, [])
-    return [to_camel_case(part) for part in problem.field.split(".") if part]
+    if problem.rule in _ABOUT_THE_FLOW:
+        return ["flowId"]
+    first, *rest = (to_camel_case(part) for part in problem.field.split("."))
+    if first == "flowCollection" and rest[-1:] == ["id"]:
+        rest[-1] = "flowId"
+    return [part for part in (*_as_in_graphql(first, request), *rest) if part]
+
+
+def _as_in_graphql(name: str, request: object) -> list[str]:
+    """The path of a property that REST bodies have elsewhere."""
+    essence = getattr(request, "essence", None)
+    if essence is not None and name in {"format", "essenceParameters"}:
+        return ["essence", *(kind for kind, given in vars(essence).items() if given is not None)]
+    return ["flowId"] if name == "id" else [name]
 
 
 class TypedErrors(SchemaExtension):
@@ -140,7 +160,7 @@ def typed(error: GraphQLError, request_id: str) -> GraphQLError:
         return _retold(error, cause.message, _extensions(cause))
     if cause is None or isinstance(cause, GraphQLError):
         code = "EXECUTION_FAILED" if error.path else "INVALID_INPUT"
-        return _retold(error, error.message, {"code": code, **(error.extensions or {})})
+        return _retold(error, error.message, {"code": code, **with_field(error)})
     log.error("internal error", request_id=request_id, path=error.path, exc_info=cause)
     return _retold(error, "internal error", {"code": "INTERNAL", "requestId": request_id})
 

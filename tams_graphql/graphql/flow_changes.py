@@ -1,7 +1,8 @@
 """Mutations of Flows."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -17,9 +18,9 @@ from tams_graphql.graphql.essence_inputs import (
 )
 from tams_graphql.graphql.flows import Flow, flow_of
 from tams_graphql.graphql.json_shapes import write_json
-from tams_graphql.graphql.scalars import UUID, MimeType, Timestamp
+from tams_graphql.graphql.scalars import UUID, MimeType, Timestamp, storable
 from tams_graphql.graphql.source_changes import tag_changes
-from tams_graphql.model.errors import InvalidInput
+from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import Flow as FlowRecord
 from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
 from tams_graphql.resolvers import flows as resolvers
@@ -237,14 +238,30 @@ async def _composed(info: Info, given: ComposeFlowInput) -> Mapping[str, Any]:
 
     async def compose(ctx: Context) -> FlowRecord:
         body = flow_json(given)
-        clips = [timeline.Clip(clip.flow_id, clip.timerange) for clip in given.clips]
-        return await timeline.compose_flow(ctx, body["id"], body, clips, given.start)
+        clips = [
+            timeline.Clip(clip.flow_id, storable(f"clips.{index}.timerange", clip.timerange))
+            for index, clip in enumerate(given.clips)
+        ]
+        try:
+            return await timeline.compose_flow(ctx, body["id"], body, clips, given.start)
+        except NotFound as missing:
+            _place(missing, given.clips)
+            raise
 
     key, request = given.idempotency_key, write_json(given)
     saved = await once(
         ctx, "composeFlow", key, request, compose, encode=lambda flow: {"flow_id": flow.id}
     )
     return {"flow": flow_of(await resolvers.get_flow(ctx, saved["flow_id"]))}
+
+
+def _place(missing: NotFound, clips: Sequence[ClipInput]) -> None:
+    """Name the first of `clips` that is missing."""
+    for index, clip in enumerate(clips):
+        if missing.kind == "flow" and missing.identifier == clip.flow_id:
+            place = f"clips.{index}.flow_id"
+            missing.problems = tuple(replace(one, field=place) for one in missing.problems)
+            break
 
 
 _OF_ITS_OWN = (

@@ -10,6 +10,7 @@ from tams_graphql.graphql import essence, fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.json_shapes import read_json
 from tams_graphql.graphql.scalars import UUID, ZERO, DateTime, MimeType, Timestamp
 from tams_graphql.graphql.segments import (
@@ -324,6 +325,6 @@ def _filters(given: FlowFilterInput | None, sort: FlowSort) -> FlowFilter:
         frame_height=given.frame_height,
         init_segments=given.init_segments,
         tags=tagging.tag_filters(given.tags, "filter.tags"),
-        collected_by=None if given.collected_by is None else tuple(given.collected_by),
+        collected_by=capped("filter.collectedBy", given.collected_by),
         sort=sort,
     )

@@ -20,17 +20,16 @@ from graphql import (
     TokenKind,
     Visitor,
     parse,
-    specified_rules,
     validate,
     visit,
 )
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
 from tams_graphql.graphql.context import limit_exceeded
 from tams_graphql.graphql.cost import Cost, fragments_of, operations_of
+from tams_graphql.graphql.literals import RULES, explained
 
 _CACHED_DOCUMENTS = 256
 
@@ -40,6 +39,7 @@ class Limits:
     """What one operation may ask for at most (DECISIONS, "GraphQL limits").
 
     `body_bytes`: of an HTTP request. `tokens` and `characters`: of the GraphQL document.
+    `values`: in all variables together, lists and objects included.
     """
 
     depth: int = 12
@@ -49,6 +49,7 @@ class Limits:
     tokens: int = 2000
     characters: int = 30_000
     cost: int = 20_000
+    values: int = 100_000
     body_bytes: int = 8 * 1024 * 1024
 
 
@@ -93,6 +94,8 @@ class Prepared(SchemaExtension):
             errors = list(self._document.errors)
             if not errors:
                 errors = _unnamed(self._document.ast, context)
+            if not errors:
+                errors = _value_errors(context.variables or {}, self._limits)
             if not errors:
                 errors = _too_costly(schema, self._document.ast, context, self._limits)
             context.pre_execution_errors = errors
@@ -143,13 +146,11 @@ def _count_tokens(text: str) -> int:
 def _validation_errors(
     schema: GraphQLSchema, ast: DocumentNode, introspection: bool
 ) -> list[GraphQLError]:
-    rules: list[Any] = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
+    rules: list[Any] = [*RULES, OneOfInputValidationRule]
     if not introspection:
         rules.append(NoSchemaIntrospectionCustomRule)
     found = validate(schema, ast, rules, hide_suggestions=not introspection)
-    for error in found:
-        error.extensions = {"code": "GRAPHQL_VALIDATION_FAILED", **(error.extensions or {})}
-    return found
+    return [explained(error) for error in found]
 
 
 class _Size(Visitor):
@@ -240,6 +241,19 @@ def _unnamed(ast: DocumentNode, context: ExecutionContext) -> list[GraphQLError]
             extensions={"code": "OPERATION_RESOLUTION_FAILURE"},
         )
     ]
+
+
+def _value_errors(variables: Mapping[str, Any], limits: Limits) -> list[GraphQLError]:
+    """Whoever sends many values makes the event loop convert them all in one go."""
+    count, waiting = 0, [iter(variables.values())]
+    while waiting:
+        for value in waiting.pop():
+            count += 1
+            if isinstance(value, dict):
+                waiting.append(iter(value.values()))
+            elif isinstance(value, list):
+                waiting.append(iter(value))
+    return [limit_exceeded("values", count, limits.values)] if count > limits.values else []
 
 
 def _too_costly(

@@ -232,6 +232,8 @@ async def _added(info: Info, given: AddObjectInstanceInput) -> Mapping[str, Any]
 
 
 async def _removed(info: Info, given: RemoveObjectInstanceInput) -> Mapping[str, Any]:
+    if (given.storage_id is None) == (given.label is None):
+        raise InvalidInput("storage_id", "instance.kind", "give either storageId or label")
     changed = await resolvers.remove_instance(
         info.context.tams, given.object_id, storage_id=given.storage_id, label=given.label
     )

@@ -33,6 +33,7 @@ from tams_graphql.resolvers.context import Context
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
 PATH = "/graphql"
+_NOT_ALLOWED = ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 class _Refused(Exception):
@@ -65,7 +66,7 @@ def graphql_router(
     if ide:
         add_ide_assets(router, f"{PATH}/assets")
 
-    @router.api_route(PATH, methods=["PUT", "PATCH", "DELETE"], include_in_schema=False)
+    @router.api_route(PATH, methods=_NOT_ALLOWED, include_in_schema=False)
     async def not_allowed(request: Request) -> Response:
         refusal = _Refused(405, "METHOD_NOT_ALLOWED", "use GET or POST", allow="GET, POST")
         return _refusal(request, refusal)
@@ -183,15 +184,15 @@ def _from_query(query: Mapping[str, str]) -> dict[str, Any]:
     params: dict[str, Any] = dict(query)
     for name in ("variables", "extensions"):
         if params.get(name):
-            params[name] = _from_json(params[name].encode())
+            params[name] = _from_json(params[name].encode(), f"{name} is ")
     return params
 
 
-def _from_json(text: bytes) -> Any:
+def _from_json(text: bytes, what: str = "") -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _Refused(400, "BAD_REQUEST", f"not JSON in UTF-8: {error}") from error
+        raise _Refused(400, "BAD_REQUEST", f"{what}not JSON in UTF-8: {error}") from error
 
 
 _TYPES: Mapping[str, tuple[type, str]] = {

@@ -7,6 +7,7 @@ arrive already written as the spec's strings, which serialisers pass on.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NewType, TypeVar
 
@@ -14,6 +15,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from tams_graphql.model.errors import InvalidInput
 from tams_graphql.timeline import TimelineError, TimeRange, format_timestamp, parse_timestamp
 
 T = TypeVar("T")
@@ -62,10 +64,39 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clamped(TimeRange):
+    """Reached beyond what can be stored: a filter takes what is left of it (DECISIONS).
+
+    Written as it came, so that what would be stored is refused where it is read again.
+    """
+
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def parse_timerange(value: Any) -> TimeRange:
     """Read a timerange argument."""
     text = _text("TimeRange", value)
-    return _on_timeline("TimeRange", lambda: TimeRange.parse(text))
+    clamped = _on_timeline("TimeRange", lambda: TimeRange.parse(text, clamp=True))
+    try:
+        return TimeRange.parse(text)
+    except TimelineError:
+        return _Clamped(clamped.start_ns, clamped.end_ns, clamped.bounds, text)
+
+
+def storable(field: str, timerange: TimeRange) -> TimeRange:
+    """A timerange that is no filter.
+
+    Raises:
+        InvalidInput: it reaches beyond what can be stored.
+    """
+    try:
+        return TimeRange.parse(str(timerange))
+    except TimelineError as error:
+        raise InvalidInput(field, error.rule, error.message) from error
 
 
 def parse_timestamp_scalar(value: Any) -> int:

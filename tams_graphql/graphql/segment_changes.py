@@ -163,11 +163,16 @@ async def _registered_before(
     ranges = [one.timerange for i, one in enumerate(given.segments) if i not in refused]
     starts = [one.start_ns or 0 for one in ranges]
     span = TimeRange(min(starts, default=0), max((one.end_ns or 0 for one in ranges), default=0))
-    page = await resolvers.list_segments(
-        ctx, given.flow_id, PageRequest(limit=SEGMENTS.most), timerange=span
-    )
-    there = pa.array(starts, pa.int64())
-    return page.columns.filter(pc.is_in(page.columns["start_ns"], value_set=there))
+    wanted = pa.array(starts, pa.int64())
+    found: list[pa.Table] = []
+    after, more = None, True
+    while more:
+        request = PageRequest(limit=SEGMENTS.most, after=after)
+        page = await resolvers.list_segments(ctx, given.flow_id, request, timerange=span)
+        found.append(page.columns.filter(pc.is_in(page.columns["start_ns"], value_set=wanted)))
+        after = page.next_cursor
+        more = after is not None
+    return pa.concat_tables(found)
 
 
 def _saved_failures(done: resolvers.Registration) -> list[dict[str, Any]]:

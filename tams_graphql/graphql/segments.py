@@ -11,7 +11,7 @@ from tams_graphql.graphql.connections import Cut, Node, PageInfo
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.scalars import UUID, Int64, Timestamp
 from tams_graphql.graphql.urls import GetUrl, GetUrlFilter, shown_urls
-from tams_graphql.model.errors import InvalidInput
+from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.resolvers import segments as resolvers
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.paging import PageRequest
@@ -172,9 +172,12 @@ async def find_segment(info: Info, rest: str) -> FlowSegment | None:
     if not start.removeprefix("-").isdecimal() or len(start) > 20:
         raise InvalidInput("id", "id.malformed", "not an id of this service")
     at = relay.Cut(1, None, backward=False, reverse=False)
-    page = await resolvers.list_segments(
-        info.context.tams, flow_id, at.request, timerange=TimeRange.instant(int(start))
-    )
+    try:
+        page = await resolvers.list_segments(
+            info.context.tams, flow_id, at.request, timerange=TimeRange.instant(int(start))
+        )
+    except NotFound:
+        return None
     if not page.columns.num_rows or page.columns["start_ns"][0].as_py() != int(start):
         return None
     return next(iter(SegmentRows(info.context.tams, page.columns)))

@@ -10,6 +10,7 @@ from tams_graphql.graphql import fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.scalars import UUID, DateTime
 from tams_graphql.graphql.timeline import SourceTimeline, source_timeline
 from tams_graphql.model import records
@@ -193,6 +194,6 @@ def _filters(given: SourceFilterInput | None, sort: SourceSort) -> SourceFilter:
         label=given.label,
         format=given.format,
         tags=tagging.tag_filters(given.tags, "filter.tags"),
-        collected_by=None if given.collected_by is None else tuple(given.collected_by),
+        collected_by=capped("filter.collectedBy", given.collected_by),
         sort=sort,
     )

@@ -14,6 +14,7 @@ from tams_graphql.graphql.errors import CreationInput, MutationPayload, answered
 from tams_graphql.graphql.json_shapes import write_json
 from tams_graphql.graphql.scalars import URL, UUID, MimeType
 from tams_graphql.media import store as media
+from tams_graphql.model.errors import InvalidInput
 from tams_graphql.resolvers import service as service_resolvers
 from tams_graphql.resolvers import storage as resolvers
 from tams_graphql.resolvers.context import Context
@@ -162,6 +163,7 @@ class StorageMutations:
 
 
 async def _allocated(info: Info, given: AllocateStorageInput) -> Mapping[str, Any]:
+    _check_count(given)
     body = {
         "limit": given.count,
         "object_ids": given.object_ids,
@@ -182,6 +184,17 @@ async def _allocated(info: Info, given: AllocateStorageInput) -> Mapping[str, An
         encode=_saved,
     )
     return {"objects": [_shown(one) for one in saved]}
+
+
+def _check_count(given: AllocateStorageInput) -> None:
+    if given.count is None:
+        return
+    if given.object_ids is not None:
+        raise InvalidInput("count", "count_or_object_ids", "give count or objectIds, not both")
+    most = resolvers.MAX_OBJECTS_PER_REQUEST
+    if not 1 <= given.count <= most:
+        message = f"count must be from 1 to {most}, not {given.count}"
+        raise InvalidInput("count", "count.range", message)
 
 
 def _saved(allocated: Sequence[resolvers.AllocatedObject]) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """Tags: a list of names and values, and the filters on them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import strawberry
 
+from tams_graphql.graphql.filters import capped
 from tams_graphql.model.errors import InvalidInput
 from tams_graphql.model.records import TagValue
 from tams_graphql.resolvers.filters import TagFilter
@@ -82,13 +83,14 @@ def tags_json(tags: Iterable[TagInput]) -> dict[str, TagValue]:
     return written
 
 
-def tag_filters(filters: Iterable[TagFilterInput] | None, field: str) -> tuple[TagFilter, ...]:
+def tag_filters(filters: Sequence[TagFilterInput] | None, field: str) -> tuple[TagFilter, ...]:
     """Filters for the resolvers.
 
     Raises:
-        InvalidInput: neither or both of `any_of` and `exists`.
+        InvalidInput: neither or both of `any_of` and `exists`, or too many.
     """
-    return tuple(_tag_filter(tag, f"{field}.{index}") for index, tag in enumerate(filters or ()))
+    given = capped(field, filters or ())
+    return tuple(_tag_filter(tag, f"{field}.{index}") for index, tag in enumerate(given))
 
 
 def _tag_filter(tag: TagFilterInput, field: str) -> TagFilter:
@@ -96,6 +98,6 @@ def _tag_filter(tag: TagFilterInput, field: str) -> TagFilter:
         raise InvalidInput(field, "tags.filter", "give exactly one of anyOf and exists")
     return TagFilter(
         name=tag.name,
-        any_of=None if tag.any_of is None else tuple(tag.any_of),
+        any_of=capped(f"{field}.anyOf", tag.any_of),
         exists=tag.exists,
     )

@@ -8,6 +8,7 @@ from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, Selection
 
 from tams_graphql.graphql.columnar import Column, Columns, Leaves, Lists
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.scalars import URL, UUID
 from tams_graphql.graphql.storage import StorageBackend, backend_of
 from tams_graphql.graphql.tags import TagFilterInput, tag_filters
@@ -52,8 +53,8 @@ def url_filter(given: GetUrlFilter | None) -> UrlFilter:
     if given is None:
         return UrlFilter()
     return UrlFilter(
-        labels=None if given.labels is None else tuple(given.labels),
-        storage_ids=tuple(given.storage_ids or ()),
+        labels=capped("filter.labels", given.labels),
+        storage_ids=capped("filter.storageIds", given.storage_ids or ()),
         presigned=given.presigned,
         storage_tags=tag_filters(given.storage_tags, "filter.storageTags"),
     )

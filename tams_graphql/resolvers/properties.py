@@ -48,13 +48,7 @@ def with_tag(tags: Tags, name: str, value: TagValue | None) -> dict[str, TagValu
         NotFound: there is no such tag to remove.
         InvalidInput: the tags would become too large to keep.
     """
-    changed = dict(tags)
-    if value is not None:
-        changed[name] = value
-    elif changed.pop(name, None) is None:
-        raise NotFound("tag", name)
-    validated_value(_TAGS, changed, "tags")
-    return changed
+    return with_tags(tags, {name: value})
 
 
 def checked_tags(changes: Mapping[str, TagValue | None]) -> dict[str, TagValue | None]:
@@ -68,8 +62,14 @@ def checked_tags(changes: Mapping[str, TagValue | None]) -> dict[str, TagValue |
     }
 
 
-def with_tags(tags: Tags, changes: Mapping[str, TagValue | None]) -> Tags:
+def with_tags(tags: Tags, changes: Mapping[str, TagValue | None]) -> dict[str, TagValue]:
     """`tags` with all of `changes`, as `with_tag` makes each."""
+    changed = dict(tags)
     for name, value in changes.items():
-        tags = with_tag(tags, name, value)
-    return tags
+        if value is not None:
+            changed[name] = value
+        elif changed.pop(name, None) is None:
+            raise NotFound("tag", name)
+    # Once for all: each check reads all of the tags.
+    validated_value(_TAGS, changed, "tags")
+    return changed

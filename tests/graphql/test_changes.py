@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tams_graphql.graphql import segment_changes
+from tams_graphql.graphql.connections import PageLimits
 from tests.graphql.conftest import Api
 
 FLOW = "label description readOnly maxBitRate tags { name values isList } metadataVersion"
@@ -214,3 +216,112 @@ async def test_an_allocation_and_a_registration_can_be_repeated(api: Api) -> Non
     register["segments"] = posts[:1]
     refused = await api.mutate("registerSegments", "RegisterSegmentsInput", selection, **register)
     assert refused["errors"] == [{"code": "CONFLICT"}]
+
+
+VIDEO = {"frameWidth": 1920, "frameHeight": 1080, "frameRate": {"numerator": 25}}
+UNKNOWN = "b0000000-0000-4000-8000-00000000000f"
+
+
+async def test_refusals_name_fields_of_the_input_and_not_of_rest(api: Api) -> None:
+    payload = await api.mutate(
+        "putFlow",
+        "PutFlowInput",
+        "errors { field rule }",
+        codec="video/h264",
+        essence={"video": VIDEO | {"frameWidth": 0}},
+    )
+    assert payload["errors"] == [{"field": ["essence", "video", "frameWidth"], "rule": "minimum"}]
+
+    flow = await api.video_flow(container=None)
+    collected = await api.mutate(
+        "updateFlow",
+        "UpdateFlowInput",
+        "errors { field rule }",
+        flowId=flow["flowId"],
+        flowCollection=[{"flowId": UNKNOWN}],
+    )
+    assert collected["errors"] == [
+        {"field": ["flowCollection", "0", "flowId"], "rule": "not_found"}
+    ]
+
+    storage = {"flowId": flow["flowId"], "count": 1}
+    selection = "errors { field rule }"
+    bare = await api.mutate("allocateStorage", "AllocateStorageInput", selection, **storage)
+    assert bare["errors"] == [{"field": ["flowId"], "rule": "flow.no_container"}]
+
+    locked = await api.video_flow(readOnly=True)
+    storage["flowId"] = locked["flowId"]
+    read_only = await api.mutate("allocateStorage", "AllocateStorageInput", selection, **storage)
+    assert read_only["errors"] == [{"field": ["flowId"], "rule": "read_only"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"count": 0}, "count.range"),
+        ({"count": 1001}, "count.range"),
+        ({"count": 1, "objectIds": ["a"]}, "count_or_object_ids"),
+    ],
+)
+async def test_a_count_of_objects_is_refused_and_never_clamped(
+    api: Api, given: dict[str, Any], rule: str
+) -> None:
+    flow = await api.video_flow()
+    payload = await api.mutate(
+        "allocateStorage",
+        "AllocateStorageInput",
+        "objects { objectId } errors { field rule }",
+        flowId=flow["flowId"],
+        **given,
+    )
+    assert payload == {"objects": [], "errors": [{"field": ["count"], "rule": rule}]}
+
+
+async def test_a_composition_names_the_clip_whose_flow_is_missing(api: Api) -> None:
+    flow = await api.video_flow()
+    await api.record(flow["flowId"], "[0:0_2:0)")
+    payload = await api.mutate(
+        "composeFlow",
+        "ComposeFlowInput",
+        "errors { code field }",
+        codec="video/h264",
+        container="video/mp2t",
+        essence={"video": VIDEO},
+        clips=[
+            {"flowId": flow["flowId"], "timerange": "[0:0_1:0)"},
+            {"flowId": UNKNOWN, "timerange": "[0:0_1:0)"},
+        ],
+    )
+    assert payload["errors"] == [{"code": "NOT_FOUND", "field": ["clips", "1", "flowId"]}]
+
+
+async def test_a_repeated_registration_finds_its_segments_among_many_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = await api.video_flow()
+    await api.record(flow["flowId"], "[1:0_2:0)", "[2:0_3:0)", "[3:0_4:0)")
+    allocated = await api.mutate(
+        "allocateStorage",
+        "AllocateStorageInput",
+        "objects { objectId }",
+        flowId=flow["flowId"],
+        count=2,
+    )
+    ids = [one["objectId"] for one in allocated["objects"]]
+    monkeypatch.setattr(segment_changes, "SEGMENTS", PageLimits(2, 2))
+    answers = [
+        await api.mutate(
+            "registerSegments",
+            "RegisterSegmentsInput",
+            "registeredCount registered { objectId timerange } failed { index }",
+            flowId=flow["flowId"],
+            idempotencyKey="once",
+            segments=[
+                {"objectId": ids[0], "timerange": "[0:0_1:0)"},
+                {"objectId": ids[1], "timerange": "[4:0_5:0)"},
+            ],
+        )
+        for _ in range(2)
+    ]
+    assert [one["objectId"] for one in answers[0]["registered"]] == ids
+    assert answers[1] == answers[0]

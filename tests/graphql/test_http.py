@@ -151,7 +151,9 @@ async def test_a_malformed_scalar_in_a_variable_names_its_rule(
     field = {"UUID": "sourceId", "TimeRange": "timerange", "MimeType": "codec"}[declared]
     query = f"query Q($v: {declared}) {{ flows(filter: {{{field}: $v}}) {{ nodes {{ id }} }} }}"
     [error] = await api.errors(query, v=value)
-    assert error["extensions"] == {"code": "INVALID_INPUT", "rule": rule}
+    [problem] = error["extensions"]["problems"]
+    assert error["extensions"]["code"] == "INVALID_INPUT"
+    assert (problem["field"], problem["rule"]) == ("v", rule)
     assert "$v" in error["message"]
 
 
@@ -213,3 +215,19 @@ def test_websockets_are_closed_until_there_are_subscriptions() -> None:
             socket.recv(timeout=5)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4406
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+async def test_other_methods_are_405_and_told_which_are_taken(api: Api, method: str) -> None:
+    answer = await api.http.request(method, "/graphql")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST"
+    if method != "HEAD":
+        assert answer.json()["errors"][0]["extensions"] == {"code": "METHOD_NOT_ALLOWED"}
+
+
+async def test_variables_in_an_address_that_are_no_json_are_named(api: Api) -> None:
+    query = {"query": "{ service { name } }", "variables": "{"}
+    answer = await api.http.get("/graphql", params=query)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"].startswith("variables is not JSON in UTF-8: ")

@@ -155,3 +155,56 @@ async def test_a_page_of_segments_holds_5000_at_most(api: Api) -> None:
     assert "errors" not in await api.post(query, {"id": flow["flowId"], "n": 5000})
     [error] = await api.errors(query, id=flow["flowId"], n=5001)
     assert error["message"] == "first must be from 1 to 5000, not 5001"
+
+
+async def test_cost_counts_a_page_size_that_is_written_as_a_float(api: Api) -> None:
+    query = """query Q($n: Int) { flows(first: 100) { nodes {
+      segments(first: $n) { nodes { objectId } } } } }"""
+    assert await refusal(api, query, {"n": 5000.0}) == exceeded("cost", 500_100, 20_000)
+
+
+async def test_values_of_variables(make_api: Callable[..., Api]) -> None:
+    api = make_api(limits=Limits(values=10))
+    query = "query Q($ids: [UUID!]) { flows(filter: {collectedBy: $ids}) { totalCount } }"
+    ids = ["b0000000-0000-4000-8000-000000000001"] * 10
+    assert "errors" not in await api.post(query, {"ids": ids[:9]})
+    assert await refusal(api, query, {"ids": ids}) == exceeded("values", 11, 10)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "value"),
+    [
+        (
+            "query Q($v: [UUID!]) { flows(filter: {collectedBy: $v}) { totalCount } }",
+            "filter.collectedBy",
+            "b0000000-0000-4000-8000-000000000001",
+        ),
+        (
+            "query Q($v: [UUID!]) { sources(filter: {collectedBy: $v}) { totalCount } }",
+            "filter.collectedBy",
+            "b0000000-0000-4000-8000-000000000001",
+        ),
+        (
+            """query Q($v: [String!]) {
+              flows(filter: {tags: [{name: "a", anyOf: $v}]}) { totalCount } }""",
+            "filter.tags.0.anyOf",
+            "x",
+        ),
+        (
+            "query Q($v: [TagFilter!]) { storageBackends(tags: $v) { totalCount } }",
+            "tags",
+            {"name": "a", "exists": True},
+        ),
+    ],
+)
+async def test_lists_in_filters_are_short(api: Api, query: str, field: str, value: Any) -> None:
+    assert "errors" not in await api.post(query, {"v": [value] * 100})
+    [error] = await api.errors(query, v=[value] * 101)
+    assert error["extensions"]["problems"] == [
+        {"field": field, "rule": "too_many", "message": "at most 100 entries, not 101"}
+    ]
+
+
+async def test_a_document_that_is_too_intricate_to_be_validated(api: Api) -> None:
+    refused = await refusal(api, "{ sources { nodes { " + "flows { totalCount } " * 450 + "} } }")
+    assert refused == {"code": "LIMIT_EXCEEDED", "limit": "complexity"}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tams_graphql.graphql.connections import global_id
 from tests.graphql.conftest import ARCHIVE, DISK, Api
 
 PAGE = """
@@ -291,3 +292,9 @@ async def test_the_service_and_its_storage_backends(api: Api) -> None:
         "tag": {"values": ["hot"]},
     }
     assert data["hot"] == {"totalCount": 1, "nodes": [{"label": "disk"}]}
+
+
+async def test_the_id_of_a_segment_of_no_flow_is_no_node(api: Api) -> None:
+    assert await api.data(f'{{ node(id: "{global_id("FlowSegment", "x", 0)}") {{ id }} }}') == {
+        "node": None
+    }

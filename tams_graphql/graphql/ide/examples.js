@@ -1,5 +1,5 @@
 "use strict";
-// One tab each; `tests/graphql/test_examples.py` validates all of them against the schema.
+// One tab each; `tests/graphql/test_ide_assets.py` validates all of them against the schema.
 window.TAMS_EXAMPLES = [
   {
     query: `# From Sources to playable URLs, in one request:
@@ -59,6 +59,7 @@ mutation MakeFlow($input: PutFlowInput!) {
 `,
     variables: `{
   "input": {
+    "flowId": "00000000-0000-4000-8000-000000000001",
     "label": "Camera 1",
     "codec": "video/h264",
     "container": "video/mp2t",
@@ -70,6 +71,7 @@ mutation MakeFlow($input: PutFlowInput!) {
   },
   {
     query: `# Step 2: where to upload its Media Objects (PUT them to the URLs).
+# Sent again with its key, it gives the same answer.
 mutation Allocate($input: AllocateStorageInput!) {
   allocateStorage(input: $input) {
     objects { objectId upload { url contentType headers { name value } } }
@@ -77,7 +79,13 @@ mutation Allocate($input: AllocateStorageInput!) {
   }
 }
 `,
-    variables: `{ "input": { "flowId": "00000000-0000-4000-8000-000000000000", "count": 2 } }`,
+    variables: `{
+  "input": {
+    "flowId": "00000000-0000-4000-8000-000000000001",
+    "objectIds": ["camera-1/0001", "camera-1/0002"],
+    "idempotencyKey": "camera-1, the first two"
+  }
+}`,
   },
   {
     query: `# Step 3: put them on the Flow's timeline.
@@ -92,10 +100,10 @@ mutation Register($input: RegisterSegmentsInput!) {
 `,
     variables: `{
   "input": {
-    "flowId": "00000000-0000-4000-8000-000000000000",
+    "flowId": "00000000-0000-4000-8000-000000000001",
     "segments": [
-      { "objectId": "from allocateStorage", "timerange": "[0:0_2:0)" },
-      { "objectId": "from allocateStorage, too", "timerange": "[2:0_4:0)" }
+      { "objectId": "camera-1/0001", "timerange": "[0:0_2:0)" },
+      { "objectId": "camera-1/0002", "timerange": "[2:0_4:0)" }
     ]
   }
 }`,
@@ -118,7 +126,7 @@ mutation Compose($input: ComposeFlowInput!) {
       "video": { "frameWidth": 1920, "frameHeight": 1080, "frameRate": { "numerator": 25 } }
     },
     "clips": [
-      { "flowId": "00000000-0000-4000-8000-000000000000", "timerange": "[0:0_2:0)" }
+      { "flowId": "00000000-0000-4000-8000-000000000001", "timerange": "[0:0_2:0)" }
     ]
   }
 }`,
