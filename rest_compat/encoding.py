@@ -44,10 +44,11 @@ async def read_json(request: Request, limit: int, *, required: bool) -> Any:
 
     Raises:
         TooLarge: the body exceeds `limit`.
-        UnsupportedMediaType: the content type is not JSON, or not UTF-8.
+        UnsupportedMediaType: the content type is not JSON, or not UTF-8, or it is compressed.
         InvalidInput: it is no JSON (RFC 8259), names a member twice, or nests too deeply.
     """
     _check_media_type(request.headers.get("content-type"))
+    _check_coding(request.headers.get("content-encoding", "identity"))
     body = await _read(request, limit)
     if not body.strip():
         if required:
@@ -65,6 +66,12 @@ def _check_media_type(content_type: str | None) -> None:
     if (kind != _MEDIA_TYPE and not structured) or charset.strip('"') not in {"utf-8", "utf8"}:
         message = f"bodies are {_MEDIA_TYPE} in UTF-8, not {content_type!r}"
         raise UnsupportedMediaType(message, (Problem("content-type", "media_type", message),))
+
+
+def _check_coding(coding: str) -> None:
+    if coding.strip().lower() not in {"", "identity"}:
+        message = f"bodies are taken as they are, not in the content coding {coding!r}"
+        raise UnsupportedMediaType(message, (Problem("content-encoding", "identity", message),))
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -1,7 +1,6 @@
 """``/flows/{flowId}/segments``: columns in, JSON out."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -22,7 +21,7 @@ from rest_compat.parameters import (
 from rest_compat.resources import LISTING_HEADERS, Body, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
 from tams_graphql.model.error_body import error_body
-from tams_graphql.model.errors import InvalidInput, MediaStoreError
+from tams_graphql.model.errors import InvalidInput
 from tams_graphql.resolvers.segments import (
     MAX_SEGMENTS_PER_PAGE,
     FailedSegment,
@@ -105,21 +104,14 @@ async def post(call: Call) -> Response:
     if not several and not isinstance(call.body, dict):
         raise InvalidInput("body", "type", "must be a segment or a list of segments")
     posts = call.body if several else [call.body]
-    registration = await register_segments(call.ctx, call.path["flowId"], posts)
+    registration = await register_segments(
+        call.ctx, call.path["flowId"], posts, field_prefix="segments.{}" if several else ""
+    )
     if not registration.failed:
         return json_response(None, 201)
     if not several:
-        raise _alone(registration.failed[0].error)
+        raise registration.failed[0].error
     return json_response({"failed_segments": _failures(call, registration.failed)})
-
-
-def _alone(error: MediaStoreError) -> MediaStoreError:
-    """The refusal of a segment that was not in a list: its fields are those of the body."""
-    error.problems = tuple(
-        replace(problem, field=problem.field.removeprefix("segments.0."))
-        for problem in error.problems
-    )
-    return error
 
 
 def _failures(call: Call, failed: Sequence[FailedSegment]) -> list[shapes.Json]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,13 +23,14 @@ from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
 from tams_graphql.media.filesystem.routes import media_routes
-from tams_graphql.media.filesystem.secret import load_or_create_secret
+from tams_graphql.media.filesystem.secret import load_or_create_secret, sync_directory
 from tams_graphql.media.filesystem.signing import UrlSigner
 from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.metadata.sqlite.engine import SQLiteEngine
 from tams_graphql.model.errors import Unavailable
+from tams_graphql.model.identifiers import is_uuid
 from tams_graphql.observability import RequestLog
 from tams_graphql.resolvers.context import Context, Service
 from tams_graphql.resolvers.discard import discard_media
@@ -212,11 +214,22 @@ def _filesystem_store(settings: Settings) -> FilesystemStore:
 
 
 def _stable_id(path: Path) -> str:
-    """The identifier kept in `path`, made once; several processes may start at the same time."""
+    """The identifier kept in `path`, made once; several processes may start at the same time.
+
+    Raises:
+        ValueError: the file holds none.
+    """
     if not path.exists():
         mine = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-        mine.write_text(str(uuid.uuid4()))
+        with mine.open("w") as file:
+            file.write(str(uuid.uuid4()))
+            file.flush()
+            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(mine)
         mine.unlink()
-    return path.read_text().strip()
+        sync_directory(path.parent)
+    identifier = path.read_text().strip()
+    if not is_uuid(identifier):
+        raise ValueError(f"{path} must hold a UUID, not {identifier!r}")
+    return identifier

@@ -3,17 +3,20 @@
 import asyncio
 import os
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tams_graphql.commands import app as media_commands
-from tams_graphql.doctor import diagnose
+from tams_graphql.doctor import diagnose, port_finding
 from tams_graphql.settings import Settings, setting_sources
 
 cli = typer.Typer(
@@ -55,7 +58,15 @@ def serve(
         insecure_no_auth=insecure_no_auth, log_level=log_level,
     )  # fmt: skip
     configure_logging(settings.log_level, settings.log_json)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except (OSError, ValueError) as error:
+        errors.print(f"[red]data folder[/] {escape(str(error))}; tams doctor says more")
+        raise typer.Exit(1) from error
+    taken = port_finding(settings)
+    if taken.advice is not None:
+        errors.print(f"[red]{taken.what}[/] {escape(taken.state)}: {taken.advice}")
+        raise typer.Exit(1)
     _announce(settings)
     uvicorn.run(
         app,
@@ -127,6 +138,10 @@ def _settings(**flags: Any) -> Settings:
             field = ".".join(str(part) for part in problem["loc"])
             message = problem["msg"].removeprefix("Value error, ")
             errors.print(f"[red]configuration[/] {field}: {message}" if field else message)
+        raise typer.Exit(2) from error
+    except (SettingsError, tomllib.TOMLDecodeError, OSError) as error:
+        where = "" if isinstance(error, SettingsError) else "tams.toml: "
+        errors.print(f"[red]configuration[/] {where}{escape(str(error))}")
         raise typer.Exit(2) from error
 
 

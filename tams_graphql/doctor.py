@@ -24,7 +24,13 @@ class Finding:
 
 async def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything that `settings` relies on."""
-    checks: list[Callable[[Settings], Finding]] = [_folder, _space, _port, _address, _media_tools]
+    checks: list[Callable[[Settings], Finding]] = [
+        _folder,
+        _space,
+        port_finding,
+        _address,
+        _media_tools,
+    ]
     return [check(settings) for check in checks] + [await _index(settings)]
 
 
@@ -50,7 +56,8 @@ def _space(settings: Settings) -> Finding:
     return Finding("disk", state, None if free > _FREE_BYTES else "free some space: media is large")
 
 
-def _port(settings: Settings) -> Finding:
+def port_finding(settings: Settings) -> Finding:
+    """Whether the port can be listened on."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

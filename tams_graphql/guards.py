@@ -32,7 +32,7 @@ class HostGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] in {"http", "websocket"}:
-            host = urlsplit("//" + Headers(scope=scope).get("host", "")).hostname or ""
+            host = _hostname(Headers(scope=scope).get("host", ""))
             if host not in self.hosts:
                 await _refuse("host", f"this server is not known as {host!r}", scope, receive, send)
                 return
@@ -73,6 +73,14 @@ class OriginGuard:
             or origin in self.origins
             or LOOPBACK_ORIGIN.match(origin) is not None
         )
+
+
+def _hostname(authority: str) -> str:
+    """The name in a Host header, without a port; empty if there is none to be read."""
+    try:
+        return urlsplit(f"//{authority}").hostname or ""
+    except ValueError:  # such as an unclosed bracket
+        return ""
 
 
 def _is_media(scope: Scope) -> bool:

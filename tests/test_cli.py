@@ -1,8 +1,11 @@
 """Pins the command line: what it prints, what it refuses, with which exit status."""
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from tams_graphql.cli import cli
@@ -12,9 +15,11 @@ runner = CliRunner()
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
+    yield
+    structlog.reset_defaults()
 
 
 def test_help_names_every_command() -> None:
@@ -40,6 +45,56 @@ def test_serving_beyond_loopback_is_refused() -> None:
     result = runner.invoke(cli, ["serve", "--host", "0.0.0.0"])
     assert result.exit_code == 2
     assert "--insecure-no-auth" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["config", "doctor", "serve"])
+@pytest.mark.parametrize(
+    ("variable", "file", "named"),
+    [
+        ("not a list", "", "trusted_proxies"),
+        ("[]", 'name = "no end', "tams.toml"),
+        ("[]", "nonsense = 5", "nonsense"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_told_in_one_line(  # noqa: PLR0917 - a table
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+    variable: str,
+    file: str,
+    named: str,
+) -> None:
+    monkeypatch.setenv("TAMS_TRUSTED_PROXIES", variable)
+    (tmp_path / "tams.toml").write_text(file)
+    result = runner.invoke(cli, [command])
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("damaged", ["url_signing_key", "storage_backend_id"])
+def test_serving_from_a_damaged_data_folder_is_refused(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / damaged).write_bytes(b"")
+    result = runner.invoke(cli, ["serve", "--port", str(free_port()), "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert damaged in result.stderr
+
+
+def test_serving_from_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = runner.invoke(cli, ["serve", "--port", str(free_port()), "--data", "file"])
+    assert result.exit_code == 1
+    assert "File exists" in result.stderr
+
+
+def test_serving_on_a_taken_port_is_refused_before_addresses_are_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = runner.invoke(cli, ["serve", "--port", port, "--data", "fresh"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert f"127.0.0.1:{port}: Address already in use" in result.stderr
+    assert "--port" in result.stderr
 
 
 def test_doctor_finds_nothing_wrong_with_a_fresh_folder() -> None:

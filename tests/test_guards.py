@@ -28,7 +28,9 @@ async def test_known_hosts_are_answered(client: httpx.AsyncClient, host: str) ->
     assert (await client.get("/x", headers={"host": host})).text == "reached"
 
 
-@pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example", "", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["rebound.example", "127.0.0.1.rebound.example", "", "10.0.0.1", "[", "[::1", "[v1.x]"]
+)
 async def test_other_hosts_are_refused(client: httpx.AsyncClient, host: str) -> None:
     response = await client.get("/x", headers={"host": host})
     assert response.status_code == 403

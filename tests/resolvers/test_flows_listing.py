@@ -115,6 +115,18 @@ async def test_a_limited_timerange_spans_whole_segments(
     assert str(await flow_timerange(fresh(ctx), FLOW, within)) == expected
 
 
+@pytest.mark.parametrize("beyond", ["[99999999999:0]", "[9223372036:854775807_", "_-99999999999:0"])
+async def test_beyond_what_can_be_stored_is_neither_content_nor_emptiness(
+    ctx: Context, beyond: str
+) -> None:
+    await put_flow(ctx, FLOW, video(FLOW, SOURCE))
+    await put_flow(ctx, uuid4(2), video(uuid4(2), SOURCE))
+    urls = [{"url": "https://example.org/o", "label": "web"}]
+    post = {"object_id": "o", "timerange": "[0:0_2:0]", "get_urls": urls}
+    assert (await register_segments(ctx, FLOW, [post])).failed == ()
+    assert await listed(ctx, timerange=TimeRange.parse(beyond, clamp=True)) == []
+
+
 async def test_a_timerange_keeps_how_its_ends_were_written(ctx: Context) -> None:
     await put_flow(ctx, FLOW, video(FLOW, SOURCE))
     urls = [{"url": "https://example.org/o", "label": "web"}]

@@ -1,5 +1,6 @@
 """Bad input: the exact status, a JSON body that names field and rule, and nothing changed."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -213,6 +214,12 @@ async def test_other_content_types_are_415(
     headers = {"content-type": content_type}
     response = await client.put(f"{FLOW}/label", content=b'"x"', headers=headers)
     await expect(response, 415, "content-type", "media_type")
+
+
+async def test_compressed_bodies_are_415(client: httpx.AsyncClient, live_flow: str) -> None:
+    headers = {"content-encoding": "gzip"}
+    response = await client.put(f"{FLOW}/label", content=gzip.compress(b'"x"'), headers=headers)
+    await expect(response, 415, "content-encoding", "identity")
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,26 @@ async def test_each_item_of_a_list_succeeds_or_fails_on_its_own(
     assert [s["object_id"] for s in stored] == kept
 
 
+@pytest.mark.parametrize(
+    ("wrong", "summary", "field"),
+    [
+        ({"ts_offset": 5}, "ts_offset: must be a timestamp", "ts_offset"),
+        ({"timerange": "()"}, "timerange: the timerange holds", "timerange"),
+        ({"init_object_id": "b"}, "the flow's init_segments", "init_object_id"),
+    ],
+)
+async def test_a_refusal_names_fields_as_they_stand_in_the_body(
+    client: httpx.AsyncClient, live_flow: str, wrong: Json, summary: str, field: str
+) -> None:
+    await allocate(client, live_flow, "a")
+    path, post = f"/flows/{live_flow}/segments", _post("a", 0, 1) | wrong
+    alone = (await client.post(path, json=post)).json()
+    assert alone["summary"].startswith(summary)
+    assert alone["details"][0]["field"] == field
+    listed = (await client.post(path, json=[post])).json()["failed_segments"][0]["error"]
+    assert listed["details"][0]["field"] == f"segments.0.{field}"
+
+
 async def test_an_identical_segment_again_is_201(client: httpx.AsyncClient, segments: str) -> None:
     before = (await client.get(segments + "?accept_get_urls=")).json()
     post = {"object_id": "take", "timerange": seconds(0, 1)}

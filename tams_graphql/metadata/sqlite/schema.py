@@ -80,7 +80,10 @@ def _create(connection: sqlite3.Connection) -> None:
 
 def definition(table: Table) -> Iterator[str]:
     """The statements that create `table`, clustered on its key, and an index for each order."""
-    columns = ", ".join(_column(field) for field in table.schema)
+    # The key first: SQLite before 3.42 otherwise mistakes the columns of such a table for one
+    # another in `PRAGMA integrity_check`, and tells of nulls where there are none.
+    others = (name for name in table.columns if name not in table.key)
+    columns = ", ".join(_column(table.schema.field(name)) for name in (*table.key, *others))
     yield (
         f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({', '.join(table.key)}))"
         " STRICT, WITHOUT ROWID"
