@@ -29,6 +29,7 @@ from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.metadata.sqlite.engine import SQLiteEngine
+from tams_graphql.metadata.sqlite.schema import SchemaError
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.model.identifiers import is_uuid
 from tams_graphql.observability import RequestLog
@@ -86,9 +87,12 @@ async def open_index(settings: Settings) -> MetadataEngine:
     """The metadata engine that the settings ask for.
 
     Raises:
-        Unavailable: it can't be opened.
+        Unavailable: it can't be opened, or is of a newer version or another program.
     """
-    return await SQLiteEngine.open(settings.data / "index.sqlite")
+    try:
+        return await SQLiteEngine.open(settings.data / "index.sqlite")
+    except SchemaError as error:
+        raise Unavailable(str(error)) from error
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tams_graphql.commands import app as media_commands
-from tams_graphql.doctor import diagnose, port_finding
+from tams_graphql.doctor import diagnose, index_finding, port_finding
 from tams_graphql.settings import Settings, setting_sources
 
 cli = typer.Typer(
@@ -63,10 +63,10 @@ def serve(
     except (OSError, ValueError) as error:
         errors.print(f"[red]data folder[/] {escape(str(error))}; tams doctor says more")
         raise typer.Exit(1) from error
-    taken = port_finding(settings)
-    if taken.advice is not None:
-        errors.print(f"[red]{taken.what}[/] {escape(taken.state)}: {taken.advice}")
-        raise typer.Exit(1)
+    for finding in (port_finding(settings), asyncio.run(index_finding(settings))):
+        if finding.advice is not None:
+            errors.print(f"[red]{finding.what}[/] {escape(finding.state)}: {finding.advice}")
+            raise typer.Exit(1)
     _announce(settings)
     uvicorn.run(
         app,

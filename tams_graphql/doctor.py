@@ -31,7 +31,7 @@ async def diagnose(settings: Settings) -> list[Finding]:
         _address,
         _media_tools,
     ]
-    return [check(settings) for check in checks] + [await _index(settings)]
+    return [check(settings) for check in checks] + [await index_finding(settings)]
 
 
 def _folder(settings: Settings) -> Finding:
@@ -84,7 +84,8 @@ def _media_tools(_: Settings) -> Finding:
     return Finding("media tools", "PyAV is installed: tams demo, ingest and export work")
 
 
-async def _index(settings: Settings) -> Finding:
+async def index_finding(settings: Settings) -> Finding:
+    """Whether the index can be opened and read."""
     from tams_graphql.app import open_index
     from tams_graphql.model.errors import Unavailable
 

@@ -146,3 +146,13 @@ def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "failed:" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_serving_another_programs_index_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "index.sqlite").write_bytes(b"not a database" * 100)
+    arguments = ["serve", "--data", "data", "--port", str(free_port())]
+    result = runner.invoke(cli, arguments)
+    assert result.exit_code == 1
+    assert "restore index.sqlite from a backup" in result.stderr
+    assert "Traceback" not in result.output

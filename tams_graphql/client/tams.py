@@ -310,7 +310,7 @@ class TamsClient:
             try:
                 response = await self._http.request(method, url, headers=sent, **body)
             except httpx.TransportError as error:
-                failure = RequestError(f"{method} {_shown(url)}: {type(error).__name__} {error}")
+                failure = _unreachable(method, url, error)
                 continue
             if response.is_success:
                 return response
@@ -318,6 +318,11 @@ class TamsClient:
             if response.status_code not in _RETRIED_STATUS:
                 break
         raise failure
+
+
+def _unreachable(method: str, url: str, error: httpx.TransportError) -> RequestError:
+    hint = "; is the server running?" if isinstance(error, httpx.ConnectError) else ""
+    return RequestError(f"{method} {_shown(url)}: {error or type(error).__name__}{hint}")
 
 
 def _decoded(response: httpx.Response) -> Any:

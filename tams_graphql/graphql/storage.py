@@ -1,6 +1,6 @@
 """Storage backends, and the allocation of storage for new objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import strawberry
@@ -183,7 +183,8 @@ async def _allocated(info: Info, given: AllocateStorageInput) -> Mapping[str, An
         allocate,
         encode=_saved,
     )
-    return {"objects": [_shown(one) for one in saved]}
+    ctx = info.context.tams
+    return {"objects": [_shown(ctx, one) for one in _restored(saved)]}
 
 
 def _check_count(given: AllocateStorageInput) -> None:
@@ -197,22 +198,23 @@ def _check_count(given: AllocateStorageInput) -> None:
         raise InvalidInput("count", "count.range", message)
 
 
-def _saved(allocated: Sequence[resolvers.AllocatedObject]) -> list[dict[str, Any]]:
-    return [
-        {
-            "object_id": one.object_id,
-            "url": one.upload.url,
-            "content_type": one.upload.content_type,
-            "headers": dict(one.upload.headers),
-        }
-        for one in allocated
-    ]
+def _saved(allocated: Sequence[resolvers.AllocatedObject]) -> list[list[str]]:
+    """What differs between the objects, behind what they share; URLs are signed anew."""
+    shared = [[one.storage_id, one.content_type] for one in allocated[:1]]
+    return shared + [[one.object_id, one.key] for one in allocated]
 
 
-def _shown(saved: Mapping[str, Any]) -> AllocatedObject:
+def _restored(saved: Sequence[Sequence[str]]) -> Iterator[resolvers.AllocatedObject]:
+    for object_id, key in saved[1:]:
+        storage_id, content_type = saved[0]
+        yield resolvers.AllocatedObject(object_id, storage_id, key, content_type)
+
+
+def _shown(ctx: Context, allocated: resolvers.AllocatedObject) -> AllocatedObject:
+    request = resolvers.upload_request(ctx, allocated)
     upload = UploadRequest(
-        url=saved["url"],
-        content_type=saved["content_type"],
-        headers=[HttpHeader(name=name, value=value) for name, value in saved["headers"].items()],
+        url=URL(request.url),
+        content_type=MimeType(request.content_type),
+        headers=[HttpHeader(name=name, value=value) for name, value in request.headers.items()],
     )
-    return AllocatedObject(object_id=saved["object_id"], upload=upload)
+    return AllocatedObject(object_id=allocated.object_id, upload=upload)

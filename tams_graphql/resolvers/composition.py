@@ -85,8 +85,13 @@ def _check_fit(source: Flow, given: FlowInput, field: str) -> None:
             raise InvalidInput(
                 field,
                 "clip.mismatch",
-                f"flow {source.id!r} has {name} {getattr(source, name)}, the new flow {wanted}",
+                f"flow {source.id!r} has {name} {_told(getattr(source, name))},"
+                f" the new flow {_told(wanted)}",
             )
+
+
+def _told(value: object) -> str:
+    return "unset" if value is None else str(value)
 
 
 def _shift(clip: Clip, start_ns: int, field: str) -> int:

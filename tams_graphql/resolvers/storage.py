@@ -27,10 +27,12 @@ DEFAULT_OBJECTS_PER_REQUEST = 1
 
 @dataclass(frozen=True, slots=True)
 class AllocatedObject:
-    """A new object id and how to upload its bytes."""
+    """A new object id, and where its bytes go; `upload_request` tells how to put them there."""
 
     object_id: str
-    upload: UploadRequest
+    storage_id: str
+    key: str
+    content_type: str
 
 
 async def allocate_storage(
@@ -70,12 +72,22 @@ async def allocate_storage(
         )
         return edits.changes(
             tuple(
-                AllocatedObject(object_id, store.put_request(key, object_id, content_type))
+                AllocatedObject(object_id, store.backend.id, key, content_type)
                 for object_id, key in keys.items()
             )
         )
 
     return await ctx.metadata.commit(allocate, _relied_on(flow_id, post.object_ids or ()))
+
+
+def upload_request(ctx: Context, allocated: AllocatedObject) -> UploadRequest:
+    """How to upload an object's bytes; signed now, so that it can be asked for again later.
+
+    Raises:
+        InvalidInput: its storage backend is no longer configured.
+    """
+    store = known_store(ctx, allocated.storage_id)
+    return store.put_request(allocated.key, allocated.object_id, allocated.content_type)
 
 
 async def may_upload(ctx: Context, object_id: str, storage_id: str, key: str) -> bool:

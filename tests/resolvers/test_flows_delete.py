@@ -40,7 +40,7 @@ async def ingested(ctx: Context, flow_id: str, count: int) -> list[str]:
     for one in allocated:
         store = ctx.stores.by_id[DISK]
         assert isinstance(store, MemoryStore)
-        store.contents[one.upload.url.rsplit("/", 1)[1]] = (b"media", "video/mp2t")
+        store.contents[one.key] = (b"media", "video/mp2t")
     object_ids = [one.object_id for one in allocated]
     registration = await register_segments(ctx, flow_id, posts(object_ids))
     assert registration.failed == ()

@@ -11,7 +11,12 @@ from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound, TooLarg
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flows import put_flow, set_flow_property
 from tams_graphql.resolvers.instances import parse_instances
-from tams_graphql.resolvers.storage import MAX_OBJECTS_PER_REQUEST, allocate_storage, may_upload
+from tams_graphql.resolvers.storage import (
+    MAX_OBJECTS_PER_REQUEST,
+    allocate_storage,
+    may_upload,
+    upload_request,
+)
 from tests.resolvers.conftest import ARCHIVE, DISK, multi, uuid4
 from tests.resolvers.segment_stories import (
     FLOW,
@@ -36,8 +41,9 @@ async def test_allocates_one_object_in_the_default_backend(ctx: Context) -> None
     row = await _row(ctx, one.object_id)
     (instance,) = parse_instances(row["instances_json"])
     assert instance.storage_id == DISK
-    assert one.upload.url == f"memory://{DISK}/put/{instance.key}"
-    assert one.upload.content_type == "video/mp2t"
+    upload = upload_request(ctx, one)
+    assert upload.url == f"memory://{DISK}/put/{instance.key}"
+    assert upload.content_type == "video/mp2t"
     assert (row["state"], row["flow_id"], row["role"]) == ("allocated", FLOW, None)
     assert one.object_id not in str(instance.key)
 
@@ -52,8 +58,9 @@ async def test_clients_choose_ids_backend_and_content_type(ctx: Context) -> None
     }
     granted = await allocate_storage(ctx, FLOW, body)
     assert [one.object_id for one in granted] == ["a/b", "ü"]
-    assert {one.upload.content_type for one in granted} == {"video/mp4"}
-    assert all(one.upload.url.startswith(f"memory://{ARCHIVE}/put/") for one in granted)
+    uploads = [upload_request(ctx, one) for one in granted]
+    assert {upload.content_type for upload in uploads} == {"video/mp4"}
+    assert all(upload.url.startswith(f"memory://{ARCHIVE}/put/") for upload in uploads)
 
 
 async def test_a_limit_too_large_is_clamped(ctx: Context) -> None:
