@@ -3,6 +3,7 @@
 from tams_graphql.media.store import StorageBackend
 from tams_graphql.metadata.engine import Key
 from tams_graphql.model.records import ServiceInfo
+from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.filters import TagFilter, matches_tags
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
@@ -14,7 +15,12 @@ _LISTING = "storage_backends"
 
 
 def service_info(ctx: Context) -> ServiceInfo:
-    """What the service tells about itself (spec 8.2, `GET /service`)."""
+    """What the service tells about itself (spec 8.2, `GET /service`).
+
+    Raises:
+        Forbidden.
+    """
+    authorise(ctx, Action.READ, "service")
     return ServiceInfo(
         name=ctx.service.name,
         description=ctx.service.description,
@@ -32,8 +38,10 @@ def list_storage_backends(
     """Storage backends by label; those without one by id after them (spec 8.2).
 
     Raises:
+        Forbidden.
         InvalidInput: the cursor is not of this listing.
     """
+    authorise(ctx, Action.READ, "service")
     found = [store.backend for store in ctx.stores.by_id.values()]
     placed = [(_position(one), one) for one in found if matches_tags(one.tags, tags)]
     placed.sort(key=lambda pair: pair[0], reverse=page.reverse)

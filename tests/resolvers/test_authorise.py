@@ -1,0 +1,108 @@
+"""Every resolver passes the one seam: a principal who may nothing reads and changes nothing."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from tams_graphql.model.errors import Forbidden
+from tams_graphql.resolvers import (
+    flows,
+    objects,
+    segments,
+    service,
+    sources,
+    storage,
+    timeline,
+)
+from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.filters import FlowFilter, SourceFilter
+from tams_graphql.resolvers.paging import PageRequest
+from tests.resolvers.conftest import uuid4, video
+from tests.resolvers.segment_stories import FLOW, SOURCE, video_flow
+
+Ask = Callable[[Context], Any]
+PAGE = PageRequest()
+NEW = uuid4(77)
+
+RESOLVERS: dict[str, Ask] = {
+    "service_info": service.service_info,
+    "list_storage_backends": lambda ctx: service.list_storage_backends(ctx, PAGE),
+    "get_source": lambda ctx: sources.get_source(ctx, SOURCE),
+    "list_sources": lambda ctx: sources.list_sources(ctx, SourceFilter(), PAGE),
+    "count_sources": lambda ctx: sources.count_sources(ctx, SourceFilter()),
+    "set_source_property": lambda ctx: sources.set_source_property(ctx, SOURCE, "label", "x"),
+    "set_source_tag": lambda ctx: sources.set_source_tag(ctx, SOURCE, "a", "b"),
+    "update_source": lambda ctx: sources.update_source(ctx, SOURCE, {"label": "x"}, {}),
+    "source_collection": lambda ctx: sources.source_collection(ctx, SOURCE),
+    "source_collected_by": lambda ctx: sources.source_collected_by(ctx, SOURCE),
+    "get_flow": lambda ctx: flows.get_flow(ctx, FLOW),
+    "list_flows": lambda ctx: flows.list_flows(ctx, FlowFilter(), PAGE),
+    "count_flows": lambda ctx: flows.count_flows(ctx, FlowFilter()),
+    "flows_of_source": lambda ctx: flows.flows_of_source(ctx, SOURCE, 1),
+    "flow_collected_by": lambda ctx: flows.flow_collected_by(ctx, FLOW),
+    "put_flow": lambda ctx: flows.put_flow(ctx, NEW, video(NEW, SOURCE)),
+    "set_flow_property": lambda ctx: flows.set_flow_property(ctx, FLOW, "label", "x"),
+    "set_flow_tag": lambda ctx: flows.set_flow_tag(ctx, FLOW, "a", "b"),
+    "update_flow": lambda ctx: flows.update_flow(ctx, FLOW, {"label": "x"}, {}),
+    "delete_flow": lambda ctx: flows.delete_flow(ctx, FLOW),
+    "flow_timerange": lambda ctx: flows.flow_timerange(ctx, FLOW, None),
+    "list_segments": lambda ctx: segments.list_segments(ctx, FLOW, PAGE),
+    "count_segments": lambda ctx: segments.count_segments(ctx, FLOW),
+    "register_segments": lambda ctx: segments.register_segments(ctx, FLOW, []),
+    "delete_segments": lambda ctx: segments.delete_segments(ctx, FLOW),
+    "allocate_storage": lambda ctx: storage.allocate_storage(ctx, FLOW, {}),
+    "get_object": lambda ctx: objects.get_object(ctx, "a"),
+    "object_flows": lambda ctx: objects.object_flows(ctx, "a", PAGE),
+    "add_uncontrolled_instance": lambda ctx: objects.add_uncontrolled_instance(
+        ctx, "a", "https://b", "c"
+    ),
+    "copy_instance": lambda ctx: objects.copy_instance(ctx, "a", uuid4(1)),
+    "remove_instance": lambda ctx: objects.remove_instance(ctx, "a", label="c"),
+    "coverage": lambda ctx: timeline.coverage(ctx, FLOW, None, 0, 10),
+    "gaps": lambda ctx: timeline.gaps(ctx, FLOW, None, 0, 10),
+    "compose_flow": lambda ctx: timeline.compose_flow(ctx, NEW, {}, [], 0),
+}
+
+
+@pytest.fixture
+def nothing_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Forbidden("nobody may do anything")
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tams_graphql.resolvers.") and hasattr(module, "authorise"):
+            monkeypatch.setattr(module, "authorise", refuse)
+
+
+@pytest.mark.parametrize("name", RESOLVERS)
+async def test_a_principal_who_may_nothing_is_refused(
+    ctx: Context,
+    dump: Callable[[], Coroutine[Any, Any, Any]],
+    name: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    await video_flow(ctx)
+    before = await dump()
+    request.getfixturevalue("nothing_is_allowed")
+    with pytest.raises(Forbidden):
+        answer = RESOLVERS[name](ctx)
+        if isinstance(answer, Coroutine):
+            await answer
+    assert await dump() == before
+
+
+def test_every_public_resolver_is_in_the_table() -> None:
+    modules = (service, sources, flows, segments, storage, objects, timeline)
+    helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
+    public = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if callable(value)
+        and getattr(value, "__module__", "") == module.__name__
+        and not name.startswith("_")
+        and not isinstance(value, type)
+    }
+    assert public - helpers == set(RESOLVERS)
