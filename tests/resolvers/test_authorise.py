@@ -76,6 +76,12 @@ def nothing_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(module, "authorise", refuse)
 
 
+async def _asked(ask: Ask, ctx: Context) -> None:
+    answer = ask(ctx)
+    if isinstance(answer, Coroutine):
+        await answer
+
+
 @pytest.mark.parametrize("name", RESOLVERS)
 async def test_a_principal_who_may_nothing_is_refused(
     ctx: Context,
@@ -87,9 +93,7 @@ async def test_a_principal_who_may_nothing_is_refused(
     before = await dump()
     request.getfixturevalue("nothing_is_allowed")
     with pytest.raises(Forbidden):
-        answer = RESOLVERS[name](ctx)
-        if isinstance(answer, Coroutine):
-            await answer
+        await _asked(RESOLVERS[name], ctx)
     assert await dump() == before
 
 
