@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
 
 from tams_graphql.media.store import StorageBackend
+from tams_graphql.metadata.columns import column_values
 from tams_graphql.model.records import CollectionItem, Flow, MediaObject, ServiceInfo, Source
 from tams_graphql.resolvers.urls import GetUrl
-from tams_graphql.timeline import TimeRange, format_timerange, format_timestamp
+from tams_graphql.timeline import TimeRange, format_timeranges, format_timestamps
 
 Json = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -178,15 +180,15 @@ def segments(
         object_range: whether to tell the timerange of each row's object.
     """
     members = {
-        "object_id": columns["object_id"].to_pylist(),
+        "object_id": column_values(columns["object_id"]),
         "timerange": _timeranges(columns, ""),
         # Always told, although it may be assumed when missing: clients exist that rely on it.
-        "ts_offset": _timestamps(columns["ts_offset_ns"].fill_null(0)),
-        "last_duration": _timestamps(columns["last_duration_ns"]),
+        "ts_offset": format_timestamps(column_values(columns["ts_offset_ns"].fill_null(0))),
+        "last_duration": format_timestamps(column_values(columns["last_duration_ns"])),
         "object_timerange": _timeranges(columns, "object_") if object_range else (),
-        "sample_offset": columns["sample_offset"].to_pylist(),
-        "sample_count": columns["sample_count"].to_pylist(),
-        "key_frame_count": columns["key_frame_count"].to_pylist(),
+        "sample_offset": column_values(columns["sample_offset"]),
+        "sample_count": column_values(columns["sample_count"]),
+        "key_frame_count": column_values(columns["key_frame_count"]),
         "get_urls": urls,
         "init_object": _init_objects(columns["init_object_id"], init_urls),
     }
@@ -195,9 +197,9 @@ def segments(
 
 def _rows(members: Mapping[str, Sequence[Any]]) -> list[Json]:
     """One object per row; members without any value cost nothing, missing values are left out."""
-    kept = {n: c for n, c in members.items() if any(value is not None for value in c)}
-    gaps = [name for name, column in kept.items() if any(value is None for value in column)]
-    rows = [dict(zip(kept, row, strict=True)) for row in zip(*kept.values(), strict=True)]
+    kept = {name: c for name, c in members.items() if c.count(None) < len(c)}
+    gaps = [name for name, column in kept.items() if None in column]
+    rows = list(map(dict, map(zip, repeat(tuple(kept)), zip(*kept.values(), strict=True))))
     for name in gaps:
         for row in rows:
             if row[name] is None:
@@ -206,14 +208,8 @@ def _rows(members: Mapping[str, Sequence[Any]]) -> list[Json]:
 
 
 def _timeranges(columns: pa.Table, prefix: str) -> list[str]:
-    ends = (columns[f"{prefix}{name}"].to_pylist() for name in ("start_ns", "end_ns", "bounds"))
-    return list(map(format_timerange, *ends))
-
-
-def _timestamps(column: pa.ChunkedArray) -> Sequence[str | None]:
-    if column.null_count == len(column):
-        return ()
-    return [None if ns is None else format_timestamp(ns) for ns in column.to_pylist()]
+    ends = (column_values(columns[f"{prefix}{name}"]) for name in ("start_ns", "end_ns", "bounds"))
+    return format_timeranges(*ends)
 
 
 def _init_objects(ids: pa.ChunkedArray, urls: list[list[Json]]) -> Sequence[Json | None]:
@@ -221,5 +217,5 @@ def _init_objects(ids: pa.ChunkedArray, urls: list[list[Json]]) -> Sequence[Json
         return ()
     return [
         None if object_id is None else {"object_id": object_id, "get_urls": found}
-        for object_id, found in zip(ids.to_pylist(), urls, strict=True)
+        for object_id, found in zip(column_values(ids), urls, strict=True)
     ]

@@ -16,6 +16,7 @@ and `tests/graphql/test_columnar.py` compares both paths.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, ClassVar, TypeAlias
 
 from graphql import (
@@ -137,7 +138,8 @@ class ColumnarExecutor(StrawberryGraphQLCoreExecutionContext):
         columns = [self._column(kind, field, rows) for field in selected.grouped_field_set.values()]
         if not columns:
             raise _NotProven
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        # By `map`: a comprehension takes twice as long, which is a fifth of a flat list's time.
+        return list(map(dict, map(zip, repeat(names), zip(*columns, strict=True))))
 
     def _column(self, parent: GraphQLObjectType, details: Any, rows: Columns) -> list[Any]:
         name = details[0].node.name.value

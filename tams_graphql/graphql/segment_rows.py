@@ -1,5 +1,6 @@
 """The columns of a page of segments as GraphQL shows them."""
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -10,10 +11,11 @@ from tams_graphql.graphql.columnar import Column, Columns, Leaves, Lists, Object
 from tams_graphql.graphql.connections import global_ids
 from tams_graphql.graphql.segments import FlowSegment, FlowSegmentEdge, InitObject
 from tams_graphql.graphql.urls import GetUrlFilter, UrlRows
+from tams_graphql.metadata.columns import column_values
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.paging import encode_cursor
 from tams_graphql.resolvers.urls import parse_instances
-from tams_graphql.timeline import NANOSECONDS, format_timerange, format_timestamp
+from tams_graphql.timeline import format_timeranges, format_timestamps
 
 _PLAIN = {
     "flowId": "flow_id",
@@ -22,6 +24,7 @@ _PLAIN = {
 }
 _TIMESTAMPS = {"start": "start_ns", "end": "end_ns", "lastDuration": "last_duration_ns"}
 _TIMERANGES = {"timerange": "", "objectTimerange": "object_"}
+_ENDS = ("start_ns", "end_ns", "bounds")
 _INTEGERS = {"sampleOffset": "sample_offset", "sampleCount": "sample_count"}
 
 
@@ -105,42 +108,23 @@ class SegmentRows(Columns):
         if name == "id":
             return global_ids(self.type_name, zip(self._list("flow_id"), starts, strict=True))
         if name == "duration":
-            ends = self._list("end_ns")
-            return [format_timestamp(e - s) for s, e in zip(starts, ends, strict=True)]
+            return format_timestamps(map(operator.sub, self._list("end_ns"), starts))
         if name == "tsOffset":
             return [written or "0:0" for written in self._timestamps("ts_offset_ns")]
         return None
 
     def _timestamps(self, column: str) -> list[str | None]:
         if column not in self._written:
-            self._written[column] = _written(self._list(column))
+            self._written[column] = format_timestamps(self._list(column))
         return self._written[column]
 
     def _timeranges(self, prefix: str) -> list[str]:
-        names = [f"{prefix}start_ns", f"{prefix}end_ns"]
-        columns = [*map(self._timestamps, names), self._list(f"{prefix}bounds")]
-        columns += map(self._list, names)
-        return [
-            format_timerange(start_ns, end_ns, bounds) if bounds else f"[{start}_{end})"
-            for start, end, bounds, start_ns, end_ns in zip(*columns, strict=True)
-        ]
+        return format_timeranges(*(self._list(f"{prefix}{name}") for name in _ENDS))
 
     def _list(self, name: str) -> list[Any]:
         if name not in self._lists:
-            self._lists[name] = self._table[name].to_pylist()
+            self._lists[name] = column_values(self._table[name])
         return self._lists[name]
-
-
-def _written(column: list[int | None]) -> list[str | None]:
-    """`format_timestamp` over a column, without a call for the common case."""
-    return [
-        None
-        if ns is None
-        else f"{ns // NANOSECONDS}:{ns % NANOSECONDS}"
-        if ns >= 0
-        else format_timestamp(ns)
-        for ns in column
-    ]
 
 
 def url_lists(

@@ -12,6 +12,7 @@ from tams_graphql.timeline.timerange import (
     Bounds,
     TimeRange,
     format_timerange,
+    format_timeranges,
 )
 from tams_graphql.timeline.timestamp import (
     MAX_NS,
@@ -19,6 +20,7 @@ from tams_graphql.timeline.timestamp import (
     NANOSECONDS,
     TimelineError,
     format_timestamp,
+    format_timestamps,
     parse_timestamp,
 )
 
@@ -34,7 +36,9 @@ __all__ = [
     "TimelineError",
     "coverage",
     "format_timerange",
+    "format_timeranges",
     "format_timestamp",
+    "format_timestamps",
     "gaps",
     "gaps_between",
     "parse_timestamp",

@@ -5,6 +5,7 @@ A timerange is compared and computed with as ``[start_ns, end_ns)``; how it was 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import ClassVar, Final
@@ -12,6 +13,7 @@ from typing import ClassVar, Final
 from tams_graphql.timeline.timestamp import (
     MAX_NS,
     MIN_NS,
+    NANOSECONDS,
     TIMESTAMP_PATTERN,
     TimelineError,
     format_timestamp,
@@ -208,6 +210,18 @@ def format_timerange(start_ns: int | None, end_ns: int | None, bounds: int) -> s
             f"{format_timestamp(end_ns - 1)}]" if inclusive_end else f"{format_timestamp(end_ns)})"
         )
     return f"{start}_{end}"
+
+
+def format_timeranges(
+    starts: Iterable[int], ends: Iterable[int], bounds: Iterable[int]
+) -> list[str]:
+    """`format_timerange` over bounded columns, without a call for the common ``[a_b)``."""
+    return [
+        f"[{start // NANOSECONDS}:{start % NANOSECONDS}_{end // NANOSECONDS}:{end % NANOSECONDS})"
+        if start >= 0 and not how
+        else format_timerange(start, end, how)
+        for start, end, how in zip(starts, ends, bounds, strict=True)
+    ]
 
 
 def _value(timerange: TimeRange) -> tuple[int | None, int | None]:

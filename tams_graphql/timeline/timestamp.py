@@ -1,6 +1,7 @@
 """Timestamps: the spec's ``seconds:nanoseconds`` strings and integer nanoseconds."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
@@ -61,6 +62,18 @@ def format_timestamp(ns: int) -> str:
     """Write nanoseconds as a timestamp; the inverse of `parse_timestamp`."""
     seconds, rest = divmod(abs(ns), NANOSECONDS)
     return f"{'-' if ns < 0 else ''}{seconds}:{rest}"
+
+
+def format_timestamps(column: Iterable[int | None]) -> list[str | None]:
+    """`format_timestamp` over a column, without a call for the common case; nulls stay."""
+    return [
+        None
+        if ns is None
+        else f"{ns // NANOSECONDS}:{ns % NANOSECONDS}"
+        if ns >= 0
+        else format_timestamp(ns)
+        for ns in column
+    ]
 
 
 def unlimited_timestamp(text: str) -> int:

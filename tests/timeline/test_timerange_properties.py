@@ -13,6 +13,8 @@ from tams_graphql.timeline import (
     MIN_NS,
     TimelineError,
     TimeRange,
+    format_timerange,
+    format_timeranges,
     format_timestamp,
     parse_timestamp,
 )
@@ -201,3 +203,10 @@ def test_accepts_nothing_that_the_pattern_of_the_spec_refuses(
         assert ours in REFUSED_THOUGH_MATCHING
         # A text that matches and yet is malformed names no time and is not "()".
         assert (ours == "timerange.malformed") is (not re.search("[0-9_]", text))
+
+
+@given(st.lists(st.tuples(near | anywhere, near | anywhere, st.integers(0, 3))))
+def test_columns_are_written_row_by_row(rows: list[tuple[int, int, int]]) -> None:
+    ordered = [(min(one, other), max(one, other), bounds) for one, other, bounds in rows]
+    columns = zip(*ordered, strict=True) if ordered else ((), (), ())
+    assert format_timeranges(*columns) == [format_timerange(*row) for row in ordered]

@@ -10,6 +10,7 @@ from tams_graphql.timeline import (
     NANOSECONDS,
     TimelineError,
     format_timestamp,
+    format_timestamps,
     parse_timestamp,
 )
 
@@ -111,3 +112,10 @@ def test_the_error_is_a_value_error_that_says_its_message() -> None:
 @given(st.integers(MIN_NS, MAX_NS))
 def test_every_value_survives_writing_and_reading(ns: int) -> None:
     assert parse_timestamp(format_timestamp(ns)) == ns
+
+
+@given(st.lists(st.none() | st.integers(MIN_NS, MAX_NS)))
+def test_a_column_is_written_value_by_value(column: list[int | None]) -> None:
+    assert format_timestamps(column) == [
+        None if ns is None else format_timestamp(ns) for ns in column
+    ]
