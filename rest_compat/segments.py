@@ -20,6 +20,7 @@ from rest_compat.parameters import (
 )
 from rest_compat.resources import LISTING_HEADERS, Body, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
+from tams_graphql.metadata.columns import column_values
 from tams_graphql.model.error_body import error_body
 from tams_graphql.model.errors import InvalidInput
 from tams_graphql.resolvers.segments import (
@@ -63,6 +64,7 @@ async def get_listing(call: Call) -> Response:
         page,
         timerange=call.query[OVERLAPPING],
         object_id=call.query[OBJECT_ID],
+        columns=_columns(call),
     )
     columns = found.columns
     headers = listing_headers(call, page, found.next_cursor, columns.num_rows)
@@ -70,20 +72,29 @@ async def get_listing(call: Call) -> Response:
     return json_response(segments_json(call, columns), headers=headers)
 
 
+def _columns(call: Call) -> tuple[str, ...]:
+    """What the answer is made of."""
+    return (
+        *shapes.SEGMENT_COLUMNS,
+        *(shapes.OBJECT_RANGE_COLUMNS if call.query[OBJECT_TIMERANGE] else ()),
+        *(("instances_json", "init_instances_json") if get_urls.wanted(call) else ()),
+    )
+
+
 def segments_json(call: Call, columns: pa.Table) -> list[shapes.Json]:
     """Segments with the `get_urls` that the query asks for, all signed at once."""
     return shapes.segments(
         columns,
-        _urls(call, columns["instances_json"]),
-        _urls(call, columns["init_instances_json"]),
+        _urls(call, columns, "instances_json"),
+        _urls(call, columns, "init_instances_json"),
         object_range=call.query[OBJECT_TIMERANGE],
     )
 
 
-def _urls(call: Call, column: pa.ChunkedArray) -> list[list[shapes.Json]]:
-    if column.null_count == len(column) or not get_urls.wanted(call):
-        return [[] for _ in range(len(column))]
-    return get_urls.urls_of(call, [parse_instances(text) for text in column.to_pylist()])
+def _urls(call: Call, columns: pa.Table, name: str) -> list[list[shapes.Json]]:
+    if not get_urls.wanted(call) or columns[name].null_count == len(columns):
+        return [[]] * len(columns)
+    return get_urls.urls_of(call, [parse_instances(text) for text in column_values(columns[name])])
 
 
 def _span(columns: pa.Table, *, reverse: bool) -> TimeRange:

@@ -168,6 +168,16 @@ def media_object(
     )
 
 
+_RANGE = ("start_ns", "end_ns", "bounds")
+OBJECT_RANGE_COLUMNS = tuple(f"object_{name}" for name in _RANGE)
+SEGMENT_COLUMNS = (
+    *("object_id", "init_object_id", "ts_offset_ns", "last_duration_ns"),
+    *("sample_offset", "sample_count", "key_frame_count"),
+    *_RANGE,
+)
+"""Of `metadata.tables.SEGMENTS`, what `segments` reads; and for the timerange of the object."""
+
+
 def segments(
     columns: pa.Table, urls: list[list[Json]], init_urls: list[list[Json]], *, object_range: bool
 ) -> list[Json]:
@@ -181,11 +191,11 @@ def segments(
     """
     members = {
         "object_id": column_values(columns["object_id"]),
-        "timerange": _timeranges(columns, ""),
+        "timerange": _timeranges(columns, _RANGE),
         # Always told, although it may be assumed when missing: clients exist that rely on it.
         "ts_offset": format_timestamps(column_values(columns["ts_offset_ns"].fill_null(0))),
         "last_duration": format_timestamps(column_values(columns["last_duration_ns"])),
-        "object_timerange": _timeranges(columns, "object_") if object_range else (),
+        "object_timerange": _timeranges(columns, OBJECT_RANGE_COLUMNS) if object_range else (),
         "sample_offset": column_values(columns["sample_offset"]),
         "sample_count": column_values(columns["sample_count"]),
         "key_frame_count": column_values(columns["key_frame_count"]),
@@ -207,9 +217,8 @@ def _rows(members: Mapping[str, Sequence[Any]]) -> list[Json]:
     return rows
 
 
-def _timeranges(columns: pa.Table, prefix: str) -> list[str]:
-    ends = (column_values(columns[f"{prefix}{name}"]) for name in ("start_ns", "end_ns", "bounds"))
-    return format_timeranges(*ends)
+def _timeranges(columns: pa.Table, names: Iterable[str]) -> list[str]:
+    return format_timeranges(*(column_values(columns[name]) for name in names))
 
 
 def _init_objects(ids: pa.ChunkedArray, urls: list[list[Json]]) -> Sequence[Json | None]:

@@ -1,11 +1,12 @@
 """The columns of a page of segments as GraphQL shows them."""
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+from strawberry.utils.str_converters import to_snake_case
 
 from tams_graphql.graphql.columnar import Column, Columns, Leaves, Lists, Objects
 from tams_graphql.graphql.connections import global_ids
@@ -17,19 +18,59 @@ from tams_graphql.resolvers.paging import encode_cursor
 from tams_graphql.resolvers.urls import parse_instances
 from tams_graphql.timeline import format_timeranges, format_timestamps
 
-_PLAIN = {
-    "flowId": "flow_id",
-    "objectId": "object_id",
-    "keyFrameCount": "key_frame_count",
+_Column = list[Any]
+
+
+def _ids(flow_ids: _Column, starts: _Column) -> _Column:
+    return [*global_ids("FlowSegment", zip(flow_ids, starts, strict=True))]
+
+
+def _durations(starts: _Column, ends: _Column) -> _Column:
+    return [*format_timestamps(map(operator.sub, ends, starts))]
+
+
+def _offsets(offsets: _Column) -> _Column:
+    return [*format_timestamps(offset or 0 for offset in offsets)]
+
+
+def _integers(numbers: _Column) -> _Column:
+    return [None if number is None else str(number) for number in numbers]
+
+
+# For each scalar field: the columns that it takes, and how it is written from them.
+_LEAVES: Mapping[str, tuple[tuple[str, ...], Callable[..., _Column]]] = {
+    "id": (("flow_id", "start_ns"), _ids),
+    "flowId": (("flow_id",), list),
+    "objectId": (("object_id",), list),
+    "timerange": (("start_ns", "end_ns", "bounds"), format_timeranges),
+    "start": (("start_ns",), format_timestamps),
+    "end": (("end_ns",), format_timestamps),
+    "duration": (("start_ns", "end_ns"), _durations),
+    "tsOffset": (("ts_offset_ns",), _offsets),
+    "lastDuration": (("last_duration_ns",), format_timestamps),
+    "objectTimerange": (("object_start_ns", "object_end_ns", "object_bounds"), format_timeranges),
+    "keyFrameCount": (("key_frame_count",), list),
+    "sampleOffset": (("sample_offset",), _integers),
+    "sampleCount": (("sample_count",), _integers),
 }
-_TIMESTAMPS = {"start": "start_ns", "end": "end_ns", "lastDuration": "last_duration_ns"}
-_TIMERANGES = {"timerange": "", "objectTimerange": "object_"}
-_ENDS = ("start_ns", "end_ns", "bounds")
-_INTEGERS = {"sampleOffset": "sample_offset", "sampleCount": "sample_count"}
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    **{name: columns for name, (columns, _) in _LEAVES.items()},
+    "getUrls": ("instances_json",),
+    "initObject": ("init_object_id", "init_instances_json"),
+    "object": ("object_id",),
+}
+
+
+def columns_of(fields: Iterable[str]) -> frozenset[str]:
+    """The columns of `metadata.tables.SEGMENTS` that these fields of a FlowSegment take."""
+    return frozenset(column for field in fields for column in _COLUMNS.get(field, ()))
 
 
 class SegmentRows(Columns):
-    """Segments, as columns of `metadata.tables.SEGMENTS`."""
+    """Segments, as columns of `metadata.tables.SEGMENTS`.
+
+    Columns that no selected field takes may be missing (`columns_of`), but not ``start_ns``.
+    """
 
     type_name = "FlowSegment"
 
@@ -37,25 +78,21 @@ class SegmentRows(Columns):
         self._ctx = ctx
         self._table = table
         self._lists: dict[str, list[Any]] = {}
-        self._written: dict[str, list[str | None]] = {}
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
 
     def __iter__(self) -> Iterator[FlowSegment]:
-        names = {
-            "id": "id", "flow_id": "flowId", "object_id": "objectId", "timerange": "timerange",
-            "start": "start", "end": "end", "duration": "duration", "ts_offset": "tsOffset",
-            "last_duration": "lastDuration", "object_timerange": "objectTimerange",
-            "key_frame_count": "keyFrameCount", "sample_offset": "sampleOffset",
-            "sample_count": "sampleCount",
-        }  # fmt: skip
-        columns = [self._leaves(name) or [] for name in names.values()]
-        instances = self._list("instances_json")
-        for row, json, init in zip(zip(*columns, strict=True), instances, self._inits, strict=True):
-            yield FlowSegment(
-                **dict(zip(names, row, strict=True)), instances_json=json, init_object=init
-            )
+        fields = {to_snake_case(name): self._if_read(name, self._leaves) for name in _LEAVES}
+        fields["instances_json"] = self._if_read("getUrls", lambda _: self._list("instances_json"))
+        fields["init_object"] = self._if_read("initObject", lambda _: self._inits)
+        for row in zip(*fields.values(), strict=True):
+            yield FlowSegment(**dict(zip(fields, row, strict=True)))
+
+    def _if_read(self, field: str, make: Callable[[str], list[Any]]) -> list[Any]:
+        # What was not read was not selected, so nobody looks at it.
+        there = set(_COLUMNS[field]) <= set(self._table.column_names)
+        return make(field) if there else [None] * len(self)
 
     def column(
         self, name: str, arguments: Mapping[str, Any], wanted: frozenset[str]
@@ -67,8 +104,7 @@ class SegmentRows(Columns):
         if name == "initObject":
             found = [init for init in self._inits if init is not None]
             return Objects(InitRows(self._ctx, found), [init is not None for init in self._inits])
-        values = self._leaves(name)
-        return None if values is None else Leaves(values)
+        return Leaves(self._leaves(name)) if name in _LEAVES else None
 
     def ends(self) -> list[str]:
         """The cursors of the first and the last row, if there are any."""
@@ -92,34 +128,9 @@ class SegmentRows(Columns):
             for one, json in zip(ids, instances, strict=True)
         ]
 
-    def _leaves(self, name: str) -> list[Any] | None:
-        if name in _PLAIN:
-            return self._list(_PLAIN[name])
-        if name in _TIMESTAMPS:
-            return self._timestamps(_TIMESTAMPS[name])
-        if name in _INTEGERS:
-            return [None if n is None else str(n) for n in self._list(_INTEGERS[name])]
-        if name in _TIMERANGES:
-            return self._timeranges(_TIMERANGES[name])
-        return self._computed(name)
-
-    def _computed(self, name: str) -> list[Any] | None:
-        starts = self._list("start_ns")
-        if name == "id":
-            return global_ids(self.type_name, zip(self._list("flow_id"), starts, strict=True))
-        if name == "duration":
-            return format_timestamps(map(operator.sub, self._list("end_ns"), starts))
-        if name == "tsOffset":
-            return [written or "0:0" for written in self._timestamps("ts_offset_ns")]
-        return None
-
-    def _timestamps(self, column: str) -> list[str | None]:
-        if column not in self._written:
-            self._written[column] = format_timestamps(self._list(column))
-        return self._written[column]
-
-    def _timeranges(self, prefix: str) -> list[str]:
-        return format_timeranges(*(self._list(f"{prefix}{name}") for name in _ENDS))
+    def _leaves(self, name: str) -> list[Any]:
+        columns, write = _LEAVES[name]
+        return write(*map(self._list, columns))
 
     def _list(self, name: str) -> list[Any]:
         if name not in self._lists:

@@ -10,6 +10,7 @@ from tams_graphql.graphql import fields
 from tams_graphql.graphql.connections import Cut, Node, PageInfo
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.scalars import UUID, Int64, Timestamp
+from tams_graphql.graphql.selection import selected_names
 from tams_graphql.graphql.urls import GetUrl, GetUrlFilter, shown_urls
 from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.resolvers import segments as resolvers
@@ -124,11 +125,20 @@ async def segment_connection(
     Raises:
         InvalidInput: the cursor is none of this listing.
     """
-    from tams_graphql.graphql.segment_rows import SegmentEdgeRows, SegmentRows  # noqa: PLC0415
+    from tams_graphql.graphql.segment_rows import (  # noqa: PLC0415
+        SegmentEdgeRows,
+        SegmentRows,
+        columns_of,
+    )
 
     ctx = info.context.tams
     page = await resolvers.list_segments(
-        ctx, flow_id, at.request, timerange=timerange, object_id=object_id
+        ctx,
+        flow_id,
+        at.request,
+        timerange=timerange,
+        object_id=object_id,
+        columns=columns_of(selected_names(info)),
     )
     rows = SegmentRows(ctx, page.columns[::-1] if at.backward else page.columns)
     edges = SegmentEdgeRows(rows)
@@ -153,7 +163,7 @@ async def _count_of_object(
     while True:
         request = PageRequest(limit=relay.SEGMENTS.most, after=after)
         page = await resolvers.list_segments(
-            ctx, flow_id, request, timerange=timerange, object_id=object_id
+            ctx, flow_id, request, timerange=timerange, object_id=object_id, columns=()
         )
         total, after = total + int(page.columns.num_rows), page.next_cursor
         if after is None:

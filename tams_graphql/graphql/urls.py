@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, SelectionSetNode
 
 from tams_graphql.graphql.columnar import Column, Columns, Leaves, Lists
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.scalars import URL, UUID
+from tams_graphql.graphql.selection import selected_names
 from tams_graphql.graphql.storage import StorageBackend, backend_of
 from tams_graphql.graphql.tags import TagFilterInput, tag_filters
 from tams_graphql.model.records import Instance
@@ -64,7 +64,7 @@ def shown_urls(
     info: Info, instances: Sequence[Instance], given: GetUrlFilter | None
 ) -> list[GetUrl]:
     """The URLs of one object."""
-    head = _selects(info._raw_info, "headUrl")  # noqa: SLF001 - Strawberry has no cheaper way
+    head = "headUrl" in selected_names(info)
     urls = resolvers.get_urls(info.context.tams, [instances], url_filter(given), head=head)
     return [_shown(url) for url in urls[0]]
 
@@ -78,28 +78,6 @@ def _shown(url: resolvers.GetUrl) -> GetUrl:
         controlled=url.controlled,
         storage_backend=None if url.backend is None else backend_of(url.backend),
     )
-
-
-def _selects(info: GraphQLResolveInfo[Any], name: str) -> bool:
-    """Whether a sub-field may be selected; directives are not looked at."""
-    return any(
-        node.selection_set is not None and _names(info, node.selection_set, name)
-        for node in info.field_nodes
-    )
-
-
-def _names(info: GraphQLResolveInfo[Any], selected: SelectionSetNode, name: str) -> bool:
-    for node in selected.selections:
-        if isinstance(node, FieldNode):
-            if node.name.value == name:
-                return True
-        else:
-            inner = (
-                info.fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
-            )
-            if _names(info, inner.selection_set, name):  # type: ignore[union-attr]
-                return True
-    return False
 
 
 class UrlRows(Columns):

@@ -15,7 +15,8 @@ from tams_graphql.timeline import MAX_NS
 class SegmentQuery:
     """What is asked of a flow's segments; equal queries of one tick share a read.
 
-    `start_ns`, `end_ns`: half-open, ``None`` for an open end. `after`: as in `Scan`.
+    `start_ns`, `end_ns`: half-open, ``None`` for an open end. `after`, `columns`: as in `Scan`;
+    ``flow_id`` must be among the columns.
     """
 
     start_ns: int | None
@@ -24,6 +25,7 @@ class SegmentQuery:
     after: Key | None
     limit: int
     reverse: bool
+    columns: tuple[str, ...] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -40,6 +42,7 @@ class SegmentQuery:
                 after=self.after,
                 limit=self.limit,
                 reverse=self.reverse,
+                columns=self.columns,
             )
             return by_time, ()
         # An object has few segments in a flow, however long the flow is.
@@ -50,6 +53,7 @@ class SegmentQuery:
             limit=self.limit,
             reverse=self.reverse,
             where=self._overlapping(),
+            columns=self.columns,
         )
         return by_object, (self.object_id,)
 
@@ -63,9 +67,9 @@ class SegmentQuery:
 
 
 async def load_segments(ctx: Context, flow_id: str, query: SegmentQuery) -> pa.Table:
-    """Full rows of SEGMENTS of one flow, as `query` asks, in its direction of travel."""
+    """Rows of SEGMENTS of one flow, as `query` asks, in its direction of travel."""
     if query.is_empty:
-        return SEGMENTS.schema.empty_table()
+        return SEGMENTS.schema.empty_table().select(query.columns or SEGMENTS.columns)
 
     async def read(flow_ids: Sequence[str]) -> list[pa.Table]:
         scan, prefix = query.scan()
@@ -77,6 +81,8 @@ async def load_segments(ctx: Context, flow_id: str, query: SegmentQuery) -> pa.T
 
 def _split(rows: pa.Table, flow_ids: Sequence[str]) -> list[pa.Table]:
     """One table per flow; `rows` come grouped."""
+    if len(flow_ids) == 1:
+        return [rows]
     counts = {
         entry["values"]: entry["counts"] for entry in rows["flow_id"].value_counts().to_pylist()
     }
