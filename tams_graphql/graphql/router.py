@@ -85,7 +85,8 @@ class _Router(GraphQLRouter[OperationContext, None]):
         introspection: bool,
         ide: bool,
     ) -> None:
-        def context(connection: HTTPConnection) -> OperationContext:
+        # Were it not async, FastAPI would call it in a thread.
+        async def context(connection: HTTPConnection) -> OperationContext:
             return OperationContext(make_context(connection), limits.cost)
 
         super().__init__(
