@@ -1,5 +1,6 @@
 """The columnar completer answers as stock execution: data, key order, errors, paths."""
 
+import ast
 import itertools
 import json
 from typing import Any
@@ -204,3 +205,22 @@ async def test_flat_selections_take_the_fast_path(
         await execute(filled, DOCUMENT % (frame % selection), VARIABLES[0], columns=True)
         assert taken, selection
         assert all(taken), selection
+
+
+async def test_different_selections_in_one_tick_each_get_their_columns(filled: Api) -> None:
+    selections = ["objectId", "timerange", "...Two", "initObject { objectId } tsOffset"]
+    frame = "flow(flowId: $flow) { %s }"
+    lists = [
+        f"p{n}: segments(first: $first) {{ nodes {{ {s} }} }}" for n, s in enumerate(selections)
+    ]
+    for columns in (True, False):
+        together, errors = await execute(
+            filled, DOCUMENT % (frame % " ".join(lists)), VARIABLES[0], columns=columns
+        )
+        assert errors == []
+        for one in lists:
+            alone, _ = await execute(filled, DOCUMENT % (frame % one), VARIABLES[0], columns=True)
+            assert (
+                ast.literal_eval(alone)["flow"].items()
+                <= ast.literal_eval(together)["flow"].items()
+            )

@@ -1,5 +1,6 @@
 """Registering, listing, counting and deleting segments: what is stored and what comes back."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -181,7 +182,6 @@ async def test_the_count_comes_from_the_rollup(ctx: Context) -> None:
 
 
 async def test_many_flows_share_one_read(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
 
     await video_flow(ctx)
     await video_flow(ctx, OTHER)
@@ -203,6 +203,22 @@ async def test_many_flows_share_one_read(ctx: Context, monkeypatch: pytest.Monke
         ["o0", "o1"],
     ]
     assert reads == [[(one,) for one in ids]]
+
+
+async def test_only_the_columns_asked_for_are_read_and_the_key(ctx: Context) -> None:
+    await video_flow(ctx)
+    await recorded(ctx, "[0:0_1:0)", "[1:0_2:0)")
+    whole, narrow, none, beyond = await asyncio.gather(
+        list_segments(ctx, FLOW, PageRequest(limit=1)),
+        list_segments(ctx, FLOW, PageRequest(limit=1), columns=["end_ns", "object_id"]),
+        list_segments(ctx, FLOW, PageRequest(limit=1), columns=()),
+        list_segments(ctx, FLOW, PageRequest(limit=1), columns=["end_ns"], timerange=NEVER),
+    )
+    assert whole.columns.schema == SEGMENTS.schema
+    assert narrow.columns == whole.columns.select(["flow_id", "object_id", "start_ns", "end_ns"])
+    assert none.columns == whole.columns.select(["flow_id", "start_ns"])
+    assert beyond.columns.column_names == ["flow_id", "start_ns", "end_ns"]
+    assert narrow.next_cursor == none.next_cursor == whole.next_cursor is not None
 
 
 async def test_the_same_segment_again_changes_nothing(ctx: Context, dump: Any) -> None:
