@@ -22,7 +22,8 @@ _Column = list[Any]
 
 
 def _ids(flow_ids: _Column, starts: _Column) -> _Column:
-    return [*global_ids("FlowSegment", zip(flow_ids, starts, strict=True))]
+    pairs = zip(flow_ids, starts, strict=True)
+    return [*global_ids(f"FlowSegment:{flow_id}:{start}" for flow_id, start in pairs)]
 
 
 def _durations(starts: _Column, ends: _Column) -> _Column:

@@ -52,9 +52,8 @@ def test_a_long_value_is_quoted_in_part_only() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5))
 def test_global_ids_round_trip(parts: list[str]) -> None:
-    assert [parse_global_id(one) for one in global_ids("Kind", [(part,) for part in parts])] == [
-        ("Kind", part) for part in parts
-    ]
-    assert global_ids("Kind", [(part, 1) for part in parts]) == [
+    ids = global_ids(f"Kind:{part}" for part in parts)
+    assert [parse_global_id(one) for one in ids] == [("Kind", part) for part in parts]
+    assert global_ids(f"Kind:{part}:1" for part in parts) == [
         global_id("Kind", part, 1) for part in parts
     ]
