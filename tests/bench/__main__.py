@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
 from tests.bench.seed import FLOW_1M, FLOW_10K, flow_body, seed_segments
 from tests.support.processes import free_port, tams
@@ -134,7 +135,9 @@ def run(data: Path) -> list[Result]:
         bare = httpx.Client(base_url=bare_url, timeout=60)
         with client, bare:
             comparisons = (registration(client), timerange_read(client), list_of_1000(client, bare))
-            return [measure(comparison) for comparison in comparisons]
+            results = [measure(comparison) for comparison in comparisons]
+    with executions(data) as comparisons_of_execution:
+        return results + [measure(comparison) for comparison in comparisons_of_execution]
 
 
 def main() -> None:

@@ -182,7 +182,6 @@ async def test_the_count_comes_from_the_rollup(ctx: Context) -> None:
 
 
 async def test_many_flows_share_one_read(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-
     await video_flow(ctx)
     await video_flow(ctx, OTHER)
     await recorded(ctx, "[0:0_1:0)", "[1:0_2:0)")
