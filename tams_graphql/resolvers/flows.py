@@ -42,6 +42,7 @@ from tams_graphql.resolvers.properties import (
     with_tags,
 )
 from tams_graphql.resolvers.reading import Found
+from tams_graphql.resolvers.segments import DELETED_AT_ONCE, count_segments, delete_segments
 from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.timeline import ETERNITY, NEVER, Bounds, TimeRange
 
@@ -188,12 +189,17 @@ async def update_flow(
 async def delete_flow(ctx: Context, flow_id: str) -> None:
     """Delete a Flow with its segments; objects nobody references any more go with their bytes.
 
+    A flow of more than `DELETED_AT_ONCE` segments loses them in several commits first.
+
     Raises:
         NotFound, Forbidden.
     """
     authorise(ctx, Action.DELETE, "flow", flow_id)
     known_form("flow", flow_id)
     stamp = Stamp.of(ctx)
+    # One transaction for a long flow would keep every other writer out for seconds.
+    if await count_segments(ctx, flow_id) > DELETED_AT_ONCE:
+        await delete_segments(ctx, flow_id)
 
     def command(view: View) -> Changes[None]:
         edits = Edits()

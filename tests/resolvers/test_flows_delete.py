@@ -1,12 +1,15 @@
 """Deleting flows: what goes with them, what stays, what is refused."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 
+from tams_graphql.metadata.engine import Aggregate, Changes, Command, View
+from tams_graphql.metadata.tables import SEGMENTS
 from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound
 from tams_graphql.model.records import CollectionItem
+from tams_graphql.resolvers import flows, segments
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flows import (
     delete_flow,
@@ -92,6 +95,33 @@ async def test_more_segments_than_one_read_brings(ctx: Context, dump: Dump) -> N
     await delete_flow(ctx, FLOW)
     rows = await dump()
     assert (rows["segments"], rows["objects"], rows["object_references"]) == ([], [], [])
+
+
+async def test_a_long_flow_goes_in_commits_of_bounded_size(
+    ctx: Context, dump: Dump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "DELETED_AT_ONCE", 3)
+    monkeypatch.setattr(segments, "DELETED_AT_ONCE", 3)
+    await put_flow(ctx, FLOW, video(FLOW, SOURCE))
+    await ingested(ctx, FLOW, 8)
+    removed: list[int] = []
+    commit = ctx.metadata.commit
+
+    async def watched(command: Command[Any], relies_on: Iterable[Aggregate]) -> Any:
+        def counted(view: View) -> Changes[Any]:
+            changes = command(view)
+            removed.append(len(changes.delete.get(SEGMENTS, ())))
+            return changes
+
+        return await commit(counted, relies_on)
+
+    monkeypatch.setattr(ctx.metadata, "commit", watched)
+    await delete_flow(ctx, FLOW)
+    assert sum(removed) == 8
+    assert max(removed) == 3
+    rows = await dump()
+    assert (rows["flows"], rows["segments"], rows["objects"]) == ([], [], [])
+    assert bytes_kept(ctx) == 0
 
 
 async def test_a_source_stays_until_its_last_flow_goes(ctx: Context) -> None:
