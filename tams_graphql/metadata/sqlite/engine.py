@@ -77,6 +77,7 @@ class SQLiteEngine:
 
     async def check(self) -> None:
         """See `MetadataEngine.check`: read one row that is always there."""
+        self._writer.require_file()
         await self.get(GUARDS, [("0000",)])
 
     async def close(self) -> None:
@@ -93,4 +94,4 @@ def _writer(path: Path, busy_budget: float) -> Writer:
         except BaseException:
             connection.close()
             raise
-    return Writer(connection)
+    return Writer(connection, path)

@@ -15,6 +15,8 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
+from operator import attrgetter
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
@@ -29,13 +31,27 @@ MAX_ROWS = 20_000
 T = TypeVar("T")
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has the name now; ``None``: none has."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _in_order(aggregates: Iterable[Aggregate]) -> list[Aggregate]:
+    # A bulk names 10,000; comparing them one by one in Python would hold up the event loop.
+    return sorted(set(aggregates), key=attrgetter("kind", "identifier"))
+
+
 class WriteView(Reading):
     """The snapshot that a command sees, with the changes of its predecessors in it."""
 
     def rely_on(self, *aggregates: Aggregate) -> None:
         """See `View.rely_on`; nobody else writes meanwhile, so no re-run is needed."""
         with errors_told():
-            bump(self._connection, sorted(set(aggregates)))
+            bump(self._connection, _in_order(aggregates))
 
 
 class _Waiting:
@@ -45,7 +61,7 @@ class _Waiting:
 
     def __init__(self, command: Command[Any], relies_on: Iterable[Aggregate]) -> None:
         self.command = command
-        self.aggregates = sorted(set(relies_on))
+        self.aggregates = _in_order(relies_on)
         self.future: Future[Any] = Future()
         self.answer: Any = None
         self.failure: BaseException | None = None
@@ -65,8 +81,10 @@ class _Undone(Exception):
 class Writer:
     """Owns the writing connection. Safe to call from any thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self._file = _identity(path)
         self._view = WriteView(connection)
         self._queue: deque[_Waiting] = deque()
         self._arrived = threading.Condition()
@@ -89,6 +107,17 @@ class Writer:
             self._queue.append(waiting)
             self._arrived.notify()
         return waiting.future
+
+    def require_file(self) -> None:
+        """Refuse to write where nothing would be found again.
+
+        SQLite goes on writing to a file that has lost its name: acknowledged, then gone.
+
+        Raises:
+            Unavailable: another file, or none, has the name now.
+        """
+        if _identity(self._path) != self._file:
+            raise Unavailable("the index file was moved, deleted or replaced; restart the server")
 
     def close(self) -> None:
         """Commit what waits, copy the write-ahead log back, close the file. Blocks."""
@@ -123,7 +152,7 @@ class Writer:
             self._begin(batch)
             self._fill(batch)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, _Undone) as error:
+        except (sqlite3.Error, Unavailable, _Undone) as error:
             self._give_up(batch, error)
         for waiting in batch:
             waiting.settle()
@@ -132,7 +161,8 @@ class Writer:
         began = time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error:
+            self.require_file()
+        except (sqlite3.Error, Unavailable):
             # Whoever has waited through the whole budget is told now, not after one more each.
             while self._queue and self._queue[0].arrived <= began:
                 batch.extend(filter(None, [self._next()]))

@@ -215,3 +215,21 @@ async def test_an_open_engine_can_be_read(engine: SQLiteEngine) -> None:
     await engine.close()
     with pytest.raises(Unavailable):
         await engine.check()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_nothing_is_acknowledged_once_the_file_is_gone(
+    engine: SQLiteEngine, index_file: Path, replaced: bool
+) -> None:
+    await stored(engine, tables.FLOWS, flow_row("kept"))
+    away = index_file.rename(index_file.with_suffix(".away"))  # noqa: ASYNC240 a test's own file
+    if replaced:
+        index_file.write_bytes(b"")  # noqa: ASYNC240
+    with pytest.raises(Unavailable, match="moved, deleted or replaced; restart the server"):
+        await stored(engine, tables.FLOWS, flow_row("lost"))
+    with pytest.raises(Unavailable, match="restart the server"):
+        await engine.check()
+    away.rename(index_file)
+    await engine.check()
+    await stored(engine, tables.FLOWS, flow_row("back"))
+    assert await flow_ids(engine) == ["back", "kept"]
