@@ -34,7 +34,7 @@ from tams_graphql.model.errors import Unavailable
 from tams_graphql.model.identifiers import is_uuid
 from tams_graphql.observability import RequestLog
 from tams_graphql.resolvers.context import Context, Service
-from tams_graphql.resolvers.discard import discard_media
+from tams_graphql.resolvers.discard import discard_in_passing
 from tams_graphql.resolvers.storage import may_upload
 from tams_graphql.settings import Settings, is_loopback
 
@@ -75,7 +75,7 @@ class Server:
         """Open the index, finish what an earlier process left behind, and close at the end."""
         self.engine = await open_index(self.settings)
         try:
-            await discard_media(self.context())
+            await discard_in_passing(self.context())
             yield
         finally:
             await self.engine.close()
