@@ -78,11 +78,24 @@ class Layout:
         return self.root / key[:2] / key[2:4] / key
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete the bytes of `keys` durably; keys that hold nothing are fine."""
+        """Delete the bytes of `keys` durably; keys that hold nothing are fine.
+
+        Raises:
+            FileNotFoundError: the directory itself is gone, say an unmounted disk.
+        """
+        self.require()
         paths = [self.path(key) for key in keys]
         changed = {path.parent for path in paths if _unlinked(path)}
         for directory in changed:
             sync_directory(directory)
+
+    def require(self) -> None:
+        """Tell bytes that do not exist from a directory that is not there now.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        self.drafts.stat()
 
     def sweep(self) -> int:
         """Delete the drafts of writers that died, and say how many."""

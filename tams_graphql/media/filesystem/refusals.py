@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tams_graphql.model.error_body import error_body
-from tams_graphql.model.errors import MediaStoreError, Problem
+from tams_graphql.model.errors import MediaStoreError, Problem, Unavailable
 
 
 class HttpError(MediaStoreError):
@@ -55,6 +55,8 @@ def refusal_response(request: Request, error: MediaStoreError) -> Response:
     body = error_body(error, getattr(request.state, "request_id", None))
     headers = dict(error.headers) if isinstance(error, HttpError) else {}
     headers["cache-control"] = "no-store"
+    if isinstance(error, Unavailable):
+        headers["retry-after"] = "1"
     if "expect" in request.headers and request.scope["http_version"] == "1.1":
         # A client told so before it was asked for the body may never send it: the connection
         # can't be used for another request (RFC 9110, section 10.1.1).

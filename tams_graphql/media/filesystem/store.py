@@ -86,7 +86,7 @@ class FilesystemStore:
     async def open(self, key: str) -> StoredFile | None:
         """The bytes under `key`, to be closed by the caller, or ``None``."""
         path = self._layout.path(key)
-        return await self._opened(lambda: _stored(path))
+        return await self._opened(lambda: _stored(self._layout, path))
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """The bytes under `key`, one version of them, in pieces of at most 1 MiB.
@@ -195,10 +195,11 @@ async def gathered(content: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]
         yield b"".join(held)
 
 
-def _stored(path: Path) -> StoredFile | None:
+def _stored(layout: Layout, path: Path) -> StoredFile | None:
     try:
         return StoredFile(path)
     except FileNotFoundError:
+        layout.require()
         return None
 
 

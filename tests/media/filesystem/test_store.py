@@ -106,6 +106,17 @@ async def test_a_disk_that_fails_is_unavailable(site: Site) -> None:
     assert await site.content(key) == b"old"
 
 
+async def test_a_directory_that_is_away_is_not_taken_for_bytes_that_are_gone(site: Site) -> None:
+    key = await site.stored(b"old")
+    away = site.root.rename(site.root.with_name("unmounted"))
+    with pytest.raises(Unavailable, match="disk-1 failed: No such file"):
+        await site.store.delete([key])
+    with pytest.raises(Unavailable):
+        await site.store.stat(key)
+    away.rename(site.root)
+    assert await site.content(key) == b"old"
+
+
 async def test_damaged_bytes_are_unavailable(site: Site) -> None:
     key = await site.stored(b"old")
     next(site.root.rglob(key)).write_bytes(b"something else")
