@@ -1,5 +1,6 @@
 """JSON over HTTP: how answers are written and bodies read."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from tams_graphql.model.errors import InvalidInput, Problem, TooLarge, UnsupportedMediaType
 
 MAX_NESTING = 64
+_LONG_BODY = 1 << 16
 _MEDIA_TYPE = "application/json"
 
 
@@ -54,6 +56,8 @@ async def read_json(request: Request, limit: int, *, required: bool) -> Any:
         if required:
             raise InvalidInput("body", "json.missing", "the request needs a JSON body")
         return {}
+    if len(body) > _LONG_BODY:
+        return await asyncio.to_thread(parse_json, body)
     return parse_json(body)
 
 

@@ -11,7 +11,12 @@ from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.instances import parse_instances
 from tams_graphql.resolvers.paging import PageRequest
-from tams_graphql.resolvers.segments import count_segments, list_segments
+from tams_graphql.resolvers.segments import (
+    READ_AT_ONCE,
+    count_segments,
+    list_segments,
+    register_segments,
+)
 from tams_graphql.timeline import NEVER, TimeRange
 from tests.resolvers.conftest import DISK, fresh, uuid4
 from tests.resolvers.segment_stories import (
@@ -283,3 +288,27 @@ async def test_external_media_needs_no_allocation(ctx: Context) -> None:
     await registered(ctx, post("x", "[0:0_1:0)", get_urls=urls))
     await registered(ctx, post("x", "[1:0_2:0)", ts_offset="1:0"))
     assert await timeline(ctx) == [("x", "[0:0_1:0)"), ("x", "[1:0_2:0)")]
+
+
+async def test_a_full_request_lets_others_have_a_turn_while_it_is_read(ctx: Context) -> None:
+    turns, seen = 0, []
+
+    class Watched(list[Any]):
+        def __getitem__(self, at: Any) -> Any:
+            if isinstance(at, slice):
+                seen.append(turns)
+            return super().__getitem__(at)
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    await video_flow(ctx)
+    beside = asyncio.create_task(others())
+    registration = await register_segments(ctx, FLOW, Watched([{}] * 5000))
+    beside.cancel()
+    assert len(registration.failed) == 5000
+    assert len(seen) == 5000 // READ_AT_ONCE
+    assert seen == sorted(set(seen))
