@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tams_graphql.media": ("tams_graphql.model", "tams_graphql.timeline"),
     "tams_graphql.events": ("tams_graphql.model", "tams_graphql.metadata"),
     "tams_graphql.resolvers": (
+        "tams_graphql.metadata.columns",
         "tams_graphql.metadata.edits",
         "tams_graphql.metadata.engine",
         "tams_graphql.metadata.tables",
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tams_graphql.model",
         "tams_graphql.timeline",
         "tams_graphql.media.store",
+        "tams_graphql.metadata.columns",
         "tams_graphql.metadata.tables",
     ),
     "rest_compat": (
@@ -41,6 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tams_graphql.model",
         "tams_graphql.timeline",
         "tams_graphql.media.store",
+        "tams_graphql.metadata.columns",
         "tams_graphql.metadata.tables",
     ),
     "tams_graphql.client": ("tams_graphql.timeline",),
