@@ -1,6 +1,7 @@
 """The command line: the only entry point."""
 
 import asyncio
+import gc
 import os
 import sys
 import tomllib
@@ -68,6 +69,7 @@ def serve(
             errors.print(f"[red]{finding.what}[/] {escape(finding.state)}: {finding.advice}")
             raise typer.Exit(1)
     _announce(settings)
+    calm_collector()
     uvicorn.run(
         app,
         host=settings.host,
@@ -165,6 +167,17 @@ def _command() -> str:
         return f"./{called.relative_to(Path.cwd())}"
     except ValueError:
         return called.name if os.access(called, os.X_OK) else "tams"
+
+
+def calm_collector() -> None:
+    """Keep Python's collector of cycles from stopping every request for 0.2 s.
+
+    A bulk or a page makes rows by the ten thousand, which at its usual thresholds has it walk
+    all that was imported again and again; rows go without it, by their reference counts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def main() -> None:

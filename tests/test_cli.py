@@ -1,5 +1,6 @@
 """Pins the command line: what it prints, what it refuses, with which exit status."""
 
+import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from tams_graphql.cli import cli
+from tams_graphql.cli import calm_collector, cli
 from tests.support.processes import free_port
 
 runner = CliRunner()
@@ -156,3 +157,14 @@ def test_serving_another_programs_index_is_a_sentence(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "restore index.sqlite from a backup" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_the_collector_is_spared_what_was_imported() -> None:
+    before = gc.get_threshold()
+    try:
+        calm_collector()
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold() == (100_000, 20, 50)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
