@@ -1,0 +1,245 @@
+"""The port of a storage backend over an S3 bucket: blocking calls go to a few threads.
+
+Clients' bytes never pass through here: their URLs lead to the bucket. An upload's URL is signed
+with ``If-None-Match: *`` (unless the operator said that the server can't do that), so that the
+bucket itself refuses to overwrite what is there: once bytes are stored, their URL is spent.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from tams_graphql.media.s3.connection import FAILURES, Connection, failure_code
+from tams_graphql.media.s3.multipart import PART_BYTES, MultipartUpload, in_parts
+from tams_graphql.media.s3.signing import Presigner
+from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest
+from tams_graphql.model.errors import Unavailable
+
+PIECE_BYTES = 1 << 20
+"""How much of a body is read at a time."""
+
+_DELETED_AT_ONCE = 1000
+_NOTHING_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
+_NO_SERVER_SIDE_COPY = frozenset({"403", "404", "AccessDenied", "NoSuchBucket", "NotImplemented"})
+_ADVICE = {
+    "404": "the bucket does not exist",
+    "403": "the credentials may not use the bucket",
+    "301": "the bucket is in another region",
+    "400": "the server rejects the credentials or the region",
+}
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class S3Store:
+    """One storage backend in the bucket of `connection` (a `MediaStore`).
+
+    Args:
+        connection: how the bucket is reached.
+        backend: the description shown to clients.
+        lifetime: seconds for which a URL is good.
+        direct_base: what comes before a key in URLs that need no signature (a public bucket, a
+            CDN, a gateway with its own authentication); ``None``: there are none.
+        write_once: sign uploads with ``If-None-Match: *``.
+        threads: how many blocking calls may run at once.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        backend: StorageBackend,
+        *,
+        lifetime: int = 3600,
+        direct_base: str | None = None,
+        write_once: bool = True,
+        threads: int = 16,
+    ) -> None:
+        self.connection = connection
+        self._backend = backend
+        self._bucket = connection.bucket.name
+        self._direct_base = direct_base
+        self._upload_headers = {"If-None-Match": "*"} if write_once else {}
+        self._presigner = Presigner(
+            connection.base_url,
+            connection.bucket.region,
+            connection.credentials,
+            lifetime=lifetime,
+        )
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="s3")
+        # A check must not wait behind transfers, or a busy backend looks like a dead one.
+        self._probing = ThreadPoolExecutor(1, thread_name_prefix="s3-check")
+
+    @property
+    def backend(self) -> StorageBackend:
+        """Its description."""
+        return self._backend
+
+    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
+        """An upload to `key`, to be sent with all of its headers; they are signed.
+
+        With `write_once` it can succeed once, and not at all where bytes are stored.
+        """
+        del object_id
+        headers = {"Content-Type": content_type, **self._upload_headers}
+        url = self._presigner.url("PUT", key, headers)
+        return UploadRequest(url, content_type, self._upload_headers)
+
+    def get_urls(self, keys: Sequence[str]) -> list[str]:
+        """URLs for GET alone, in the order of `keys`; about 3 µs each."""
+        return self._presigner.urls("GET", keys)
+
+    def head_urls(self, keys: Sequence[str]) -> list[str]:
+        """URLs for HEAD alone, in the order of `keys`."""
+        return self._presigner.urls("HEAD", keys)
+
+    def direct_urls(self, keys: Sequence[str]) -> list[str] | None:
+        """Unsigned URLs, in the order of `keys`; ``None`` if none are configured."""
+        if self._direct_base is None:
+            return None
+        return [f"{self._direct_base}{quote(key, safe='/~')}" for key in keys]
+
+    async def stat(self, key: str) -> StoredBytes | None:
+        """What is stored under `key`, or ``None``."""
+        told = await self._call("head_object", missing=_NOTHING_THERE, Key=key)
+        if told is None:
+            return None
+        return StoredBytes(told["ContentLength"], told.get("ContentType"), told["ETag"])
+
+    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
+        """The bytes under `key`, one version of them, in pieces of at most 1 MiB.
+
+        Raises:
+            KeyError: nothing is stored there.
+            Unavailable: the server failed.
+        """
+        told = await self._call("get_object", missing=_NOTHING_THERE, Key=key)
+        if told is None:
+            raise KeyError(key)
+        body = told["Body"]
+        try:
+            while piece := await self._in_thread(lambda: body.read(PIECE_BYTES)):
+                yield piece
+        finally:
+            body.close()
+
+    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
+        """Store `content` durably under `key`, all of it or nothing; holds 8 MiB of it at most.
+
+        Raises:
+            Unavailable: the server failed.
+        """
+        parts = in_parts(content)
+        first = await anext(parts, b"")
+        if len(first) < PART_BYTES:
+            await self._call("put_object", Key=key, Body=first, ContentType=content_type)
+            return
+        upload = MultipartUpload(self.connection.client, self._bucket, key)
+        try:
+            await self._in_thread(lambda: upload.begin(content_type))
+            await self._in_thread(lambda: upload.add(first))
+            async for part in parts:
+                await self._in_thread(lambda part=part: upload.add(part))  # type: ignore[misc]
+            await self._in_thread(upload.complete)
+        finally:
+            # Runs to its end in the thread even if this task is cancelled again meanwhile.
+            await asyncio.shield(self._submit(upload.abandon))
+
+    async def copy_from(
+        self, source: MediaStore, source_key: str, key: str, content_type: str
+    ) -> bool:
+        """Copy within the server, if `source` is a bucket there that our credentials may read.
+
+        Raises:
+            Unavailable: the server failed.
+        """
+        there, here = getattr(source, "connection", None), self.connection
+        if not isinstance(there, Connection) or there.bucket.server != here.bucket.server:
+            return False
+        place = {"Bucket": there.bucket.name, "Key": source_key}
+        try:
+            await self._submit(lambda: here.copy(place, key, content_type))
+        except FAILURES as error:
+            if failure_code(error) not in _NO_SERVER_SIDE_COPY:
+                raise self._failed(error) from error
+            _log.info("copying through this server: %s", error)
+            return False
+        return True
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete the bytes; keys that hold nothing are fine."""
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            batch = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
+            told = await self._call("delete_objects", Delete={"Objects": batch, "Quiet": True})
+            for refused in (told or {}).get("Errors", ()):
+                if refused.get("Code") not in _NOTHING_THERE:
+                    raise Unavailable(f"{self._name} did not delete: {refused.get('Code')}")
+
+    async def check(self) -> None:
+        """Raise `Unavailable` if the bucket does not answer within about 2 s, saying why."""
+        probe = self.connection.probe
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(
+                self._probing, lambda: probe.head_bucket(Bucket=self._bucket)
+            )
+        except FAILURES as error:
+            reason = _ADVICE.get(failure_code(error) or "", str(error))
+            raise Unavailable(f"bucket {self._bucket!r}: {reason}") from error
+
+    async def refuses_overwriting(self) -> bool:
+        """Try whether the bucket honours ``If-None-Match: *``, with an object of our own.
+
+        Raises:
+            Unavailable: it could not be written at all.
+        """
+        key = f".tams-doctor-{id(self):x}"
+        refused = frozenset({"PreconditionFailed", "412"})
+        try:
+            for _ in range(2):
+                told = await self._call("put_object", missing=refused, Key=key, IfNoneMatch="*")
+            return told is None
+        finally:
+            await self._call("delete_object", Key=key)
+
+    def close(self) -> None:
+        """End the threads, once what they do now is done."""
+        self._threads.shutdown(cancel_futures=True)
+        self._probing.shutdown(cancel_futures=True)
+        self.connection.close()
+
+    @property
+    def _name(self) -> str:
+        return f"storage backend {self._backend.label or self._backend.id}"
+
+    async def _call(
+        self, operation: str, *, missing: frozenset[str] = frozenset(), **arguments: Any
+    ) -> dict[str, Any] | None:
+        """What an operation on the bucket answers; ``None`` for an error code in `missing`."""
+        call = getattr(self.connection.client, operation)
+        try:
+            told: dict[str, Any] = await self._submit(
+                lambda: call(Bucket=self._bucket, **arguments)
+            )
+        except FAILURES as error:
+            if failure_code(error) in missing:
+                return None
+            raise self._failed(error) from error
+        return told
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await self._submit(work)
+        except FAILURES as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> Unavailable:
+        _log.warning("%s failed: %s", self._name, error)
+        reason = failure_code(error) or type(error).__name__
+        return Unavailable(f"{self._name} failed ({reason}); try again")
+
+    def _submit(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
