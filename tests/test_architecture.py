@@ -141,8 +141,12 @@ def test_files_are_under_400_lines() -> None:
 
 
 def test_only_the_wiring_imports_implementations() -> None:
-    wiring = {"tams_graphql.app", "tams_graphql.cli"}
-    implementations = ("tams_graphql.metadata.sqlite", "tams_graphql.media.filesystem")
+    wiring = {"tams_graphql.app", "tams_graphql.backends", "tams_graphql.cli"}
+    implementations = (
+        "tams_graphql.metadata.sqlite",
+        "tams_graphql.media.filesystem",
+        "tams_graphql.media.s3",
+    )
     for path in MODULES:
         name = _name(path)
         if name in wiring or any(_within(name, i) for i in implementations):

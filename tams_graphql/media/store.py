@@ -63,6 +63,9 @@ class MediaStore(Protocol):
     def head_urls(self, keys: Sequence[str]) -> list[str]:
         """Presigned HEAD URLs, in the order of `keys`."""
 
+    def direct_urls(self, keys: Sequence[str]) -> list[str] | None:
+        """URLs that need no signature, in the order of `keys`; ``None`` if there are none."""
+
     async def stat(self, key: str) -> StoredBytes | None:
         """What is stored under `key`, or ``None``."""
 
@@ -75,6 +78,14 @@ class MediaStore(Protocol):
 
     async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
         """Store `content` durably under `key`, all of it or nothing."""
+
+    async def copy_from(
+        self, source: "MediaStore", source_key: str, key: str, content_type: str
+    ) -> bool:
+        """Copy without the bytes passing through here: all of them, or false and nothing.
+
+        False says that this pair of backends can't; `write` what `source` reads instead.
+        """
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""

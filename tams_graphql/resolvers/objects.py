@@ -271,9 +271,11 @@ async def _copy(
     ctx: Context, source: Instance, target: MediaStore, copy: Instance, content_type: str | None
 ) -> None:
     from_store = ctx.stores.by_id[source.storage_id or ""]
-    stored = await from_store.stat(source.key or "")
+    from_key, key = source.key or "", copy.key or ""
+    stored = await from_store.stat(from_key)
     kind = (stored and stored.content_type) or content_type or "application/octet-stream"
-    await target.write(copy.key or "", _bytes_of(from_store, source.key or ""), kind)
+    if stored is None or not await target.copy_from(from_store, from_key, key, kind):
+        await target.write(key, _bytes_of(from_store, from_key), kind)
 
 
 async def _bytes_of(store: MediaStore, key: str) -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ class GetUrl(NamedTuple):
     """One URL of an object.
 
     `backend` is ``None`` for an uncontrolled one (then `presigned` is false). `head_url` is for
-    HEAD requests, ``None`` unless asked for or uncontrolled.
+    HEAD requests, ``None`` unless asked for and presigned; a URL without a signature needs none.
     """
 
     # A tuple because a page has thousands: frozen dataclasses take over twice as long to make.
@@ -53,34 +53,46 @@ def get_urls(
     urls: list[list[GetUrl]] = [[] for _ in instances]
     for storage_id, store in ctx.stores.by_id.items():
         if _admits_backend(filters, store.backend):
-            _add_controlled(urls, instances, storage_id, store, head=head)
+            places = _places(instances, storage_id)
+            if places and filters.presigned is not False:
+                _add_presigned(urls, places, store, head=head)
+            if places and filters.presigned is not True:
+                _add_direct(urls, places, store)
     if _admits_uncontrolled(filters):
         for found, some in zip(urls, instances, strict=True):
             found.extend(_uncontrolled(instance) for instance in some if _admits(filters, instance))
     return urls
 
 
-def _add_controlled(
-    urls: list[list[GetUrl]],
-    instances: Sequence[Sequence[Instance]],
-    storage_id: str,
-    store: MediaStore,
-    *,
-    head: bool,
-) -> None:
-    places = [
+def _places(instances: Sequence[Sequence[Instance]], storage_id: str) -> list[tuple[int, str]]:
+    """Which of the objects have bytes in a backend, and under which keys."""
+    return [
         (index, instance.key)
         for index, some in enumerate(instances)
         for instance in some
         if instance.storage_id == storage_id and instance.key is not None
     ]
-    if not places:
-        return
+
+
+def _add_presigned(
+    urls: list[list[GetUrl]], places: Sequence[tuple[int, str]], store: MediaStore, *, head: bool
+) -> None:
     keys = [key for _, key in places]
     heads = store.head_urls(keys) if head else [None] * len(keys)
     backend = store.backend
     for (index, _), url, head_url in zip(places, store.get_urls(keys), heads, strict=True):
         urls[index].append(GetUrl(url, backend.label, True, True, backend, head_url))
+
+
+def _add_direct(
+    urls: list[list[GetUrl]], places: Sequence[tuple[int, str]], store: MediaStore
+) -> None:
+    direct = store.direct_urls([key for _, key in places])
+    if direct is None:
+        return
+    backend = store.backend
+    for (index, _), url in zip(places, direct, strict=True):
+        urls[index].append(GetUrl(url, backend.label, False, True, backend))
 
 
 def _uncontrolled(instance: Instance) -> GetUrl:
@@ -89,8 +101,7 @@ def _uncontrolled(instance: Instance) -> GetUrl:
 
 def _admits_backend(filters: UrlFilter, backend: StorageBackend) -> bool:
     return (
-        filters.presigned is not False
-        and (filters.labels is None or backend.label in filters.labels)
+        (filters.labels is None or backend.label in filters.labels)
         and (not filters.storage_ids or backend.id in filters.storage_ids)
         and matches_tags(backend.tags, filters.storage_tags)
     )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 
-from tams_graphql.media.store import StorageBackend, StoredBytes, UploadRequest
+from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest
 
 
 class MemoryStore:
@@ -13,6 +13,8 @@ class MemoryStore:
         self._backend = backend
         self.contents: dict[str, tuple[bytes, str]] = {}
         self.signed: list[tuple[str, int]] = []
+        self.direct_base: str | None = None
+        self.copies_inside = False
 
     @property
     def backend(self) -> StorageBackend:
@@ -29,6 +31,11 @@ class MemoryStore:
         self.signed.append(("head", len(keys)))
         return [self._url("head", key) for key in keys]
 
+    def direct_urls(self, keys: Sequence[str]) -> list[str] | None:
+        if self.direct_base is None:
+            return None
+        return [self.direct_base + key for key in keys]
+
     async def stat(self, key: str) -> StoredBytes | None:
         if key not in self.contents:
             return None
@@ -40,6 +47,14 @@ class MemoryStore:
 
     async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
         self.contents[key] = (b"".join([piece async for piece in content]), content_type)
+
+    async def copy_from(
+        self, source: MediaStore, source_key: str, key: str, content_type: str
+    ) -> bool:
+        if not (self.copies_inside and isinstance(source, MemoryStore)):
+            return False
+        self.contents[key] = (source.contents[source_key][0], content_type)
+        return True
 
     async def delete(self, keys: Sequence[str]) -> None:
         for key in keys:

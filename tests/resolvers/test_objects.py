@@ -187,6 +187,24 @@ async def test_a_copy_has_the_same_bytes(ctx: Context) -> None:
     assert (await ctx.metadata.page(Scan(table=DISCARDED_MEDIA))).num_rows == 0
 
 
+async def test_bytes_stay_inside_a_server_that_can_copy(ctx: Context) -> None:
+    await video_flow(ctx)
+    await recorded(ctx, "[0:0_1:0)")
+    await uploaded(ctx, "o0")
+    inside = Untouched(store(ctx, ARCHIVE).backend)
+    inside.copies_inside = True
+    cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE] = inside
+    copy = (await copy_instance(ctx, "o0", ARCHIVE)).instances[1]
+    assert inside.contents == {copy.key: (b"media", "video/mp2t")}
+
+
+class Untouched(MemoryStore):
+    """A backend that nobody may send bytes to."""
+
+    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
+        raise AssertionError("the bytes came through the server")
+
+
 async def test_a_copy_is_refused_without_a_trace(ctx: Context, dump: Dump) -> None:
     await video_flow(ctx)
     await recorded(ctx, "[0:0_1:0)")

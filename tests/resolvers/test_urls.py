@@ -95,6 +95,29 @@ def test_a_page_is_signed_in_one_batch_per_backend(ctx: Context) -> None:
     assert signed(ctx) == {one: [("head", 100), ("get", 100)] for one in (FIRST, SECOND)}
 
 
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        (UrlFilter(), [("first", True), ("second", True), ("second", False), (None, True)]),
+        (UrlFilter(presigned=True), [("first", True), ("second", True), (None, True)]),
+        (UrlFilter(presigned=False), [("second", False)]),
+        (UrlFilter(labels=("second",)), [("second", True), ("second", False)]),
+        (UrlFilter(presigned=False, storage_ids=(FIRST,)), []),
+    ],
+)
+def test_direct_urls_stand_beside_presigned_ones(
+    ctx: Context, filters: UrlFilter, shown: list[tuple[str | None, bool]]
+) -> None:
+    cast("MemoryStore", ctx.stores.by_id[SECOND]).direct_base = "https://cdn.example/"
+    (urls,) = get_urls(ctx, [EVERYWHERE[1:]], filters, head=True)
+    assert [(one.label, one.presigned) for one in urls] == shown
+    for one in urls:
+        assert one.controlled
+        assert (one.head_url is not None) == one.presigned
+        assert one.presigned or one.url == "https://cdn.example/k2"
+    assert (filters.presigned is False) == (signed(ctx) == {})
+
+
 def test_instances_survive_their_column() -> None:
     assert parse_instances(format_instances(EVERYWHERE)) == EVERYWHERE
     assert parse_instances(None) == ()

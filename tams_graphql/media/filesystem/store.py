@@ -15,7 +15,7 @@ from tams_graphql.media.filesystem.files import (
     is_key,
 )
 from tams_graphql.media.filesystem.signing import UrlSigner
-from tams_graphql.media.store import StorageBackend, StoredBytes, UploadRequest
+from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest
 from tams_graphql.model.errors import Unavailable
 
 PIECE_BYTES = 1 << 20
@@ -73,6 +73,11 @@ class FilesystemStore:
         """URLs for HEAD alone, in the order of `keys`."""
         _require_keys(keys)
         return self.signer.urls("HEAD", self._backend.id, keys)
+
+    def direct_urls(self, keys: Sequence[str]) -> list[str] | None:
+        """None: every URL of this server is signed."""
+        del keys
+        return None
 
     async def stat(self, key: str) -> StoredBytes | None:
         """What is stored under `key`, or ``None``; `etag` is strong, in its quotes."""
@@ -132,6 +137,13 @@ class FilesystemStore:
         finally:
             # Runs to its end in the thread even if this task is cancelled again meanwhile.
             await asyncio.shield(self._submit(draft.close))
+
+    async def copy_from(
+        self, source: MediaStore, source_key: str, key: str, content_type: str
+    ) -> bool:
+        """False: bytes of other backends have to come through here."""
+        del source, source_key, key, content_type
+        return False
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""

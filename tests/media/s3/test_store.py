@@ -1,0 +1,184 @@
+"""The `MediaStore` port over a bucket of a real S3 server."""
+
+import socket
+from collections.abc import AsyncIterator
+from hashlib import md5
+from typing import Any
+
+import httpx
+import pytest
+
+from tams_graphql.media.s3.multipart import PART_BYTES
+from tams_graphql.media.s3.store import PIECE_BYTES, S3Store
+from tams_graphql.media.store import StoredBytes, new_key
+from tams_graphql.model.errors import Unavailable
+from tests.media.s3.conftest import MakeStore, ask
+from tests.resolvers.memory_store import MemoryStore
+from tests.support.processes import free_port
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+async def pieces(*contents: bytes) -> AsyncIterator[bytes]:
+    for content in contents:
+        yield content
+
+
+async def read(store: S3Store, key: str) -> bytes:
+    return b"".join([piece async for piece in store.read(key)])
+
+
+def put(store: S3Store, key: str, content: bytes) -> httpx.Response:
+    request = store.put_request(key, "an object", "video/mp4")
+    sent = {"content-type": request.content_type, **request.headers}
+    return ask("PUT", request.url, content=content, headers=sent)
+
+
+async def test_what_is_put_through_a_url_is_there(store: S3Store) -> None:
+    assert await store.stat(KEY) is None
+    assert put(store, KEY, b"frames").status_code == 200
+    etag = f'"{md5(b"frames").hexdigest()}"'
+    assert await store.stat(KEY) == StoredBytes(6, "video/mp4", etag)
+    assert await read(store, KEY) == b"frames"
+    (get_url,), (head_url,) = store.get_urls([KEY]), store.head_urls([KEY])
+    assert ask("GET", get_url).content == b"frames"
+    assert ask("GET", get_url, headers={"range": "bytes=1-3"}).content == b"ram"
+    assert ask("HEAD", head_url).headers["content-length"] == "6"
+
+
+async def test_bytes_that_are_there_cannot_be_overwritten_through_their_url(
+    store: S3Store,
+) -> None:
+    request = store.put_request(KEY, "an object", "video/mp4")
+    assert request.headers == {"If-None-Match": "*"}
+    assert "SignedHeaders=content-type%3Bhost%3Bif-none-match&" in request.url
+    assert put(store, KEY, b"first").status_code == 200
+    assert put(store, KEY, b"second").status_code == 412
+    assert await read(store, KEY) == b"first"
+    assert await store.refuses_overwriting()
+
+
+async def test_without_write_once_the_operator_has_chosen_otherwise(
+    make_store: MakeStore, bucket: str
+) -> None:
+    store = make_store(bucket, write_once=False)
+    assert store.put_request(KEY, "an object", "video/mp4").headers == {}
+    assert put(store, KEY, b"first").status_code == 200
+    assert put(store, KEY, b"second").status_code == 200
+    assert await read(store, KEY) == b"second"
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7]
+)
+async def test_content_of_any_length_is_written_and_read(store: S3Store, size: int) -> None:
+    content = bytes(range(251)) * (size // 251 + 1)
+    content = content[:size]
+    parts = [content[at : at + 3_000_000] for at in range(0, size, 3_000_000)]
+    await store.write(KEY, pieces(*parts), "audio/mp4")
+    told = await store.stat(KEY)
+    assert told is not None
+    assert (told.size, told.content_type) == (size, "audio/mp4")
+    got = [piece async for piece in store.read(KEY)]
+    assert b"".join(got) == content
+    assert max(map(len, got), default=0) <= PIECE_BYTES
+
+
+async def test_what_breaks_off_leaves_nothing(store: S3Store, boto: Any, bucket: str) -> None:
+    async def breaks_off() -> AsyncIterator[bytes]:
+        yield b"x" * (PART_BYTES + 1)
+        yield b"x" * PART_BYTES
+        raise Unavailable("the source is gone")
+
+    with pytest.raises(Unavailable, match="the source is gone"):
+        await store.write(KEY, breaks_off(), "video/mp4")
+    assert await store.stat(KEY) is None
+    assert "Uploads" not in boto.list_multipart_uploads(Bucket=bucket)
+
+
+async def test_reading_nothing_is_a_key_error(store: S3Store) -> None:
+    with pytest.raises(KeyError):
+        await read(store, KEY)
+
+
+async def test_deletes_thousands_and_what_is_not_there(
+    store: S3Store, boto: Any, bucket: str
+) -> None:
+    keys = [new_key() for _ in range(1100)]
+    for key in keys[::100]:
+        boto.put_object(Bucket=bucket, Key=key, Body=b"x")
+    boto.put_object(Bucket=bucket, Key=KEY, Body=b"kept")
+    await store.delete(keys)
+    await store.delete(keys)
+    await store.delete([])
+    listed = boto.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [one["Key"] for one in listed] == [KEY]
+
+
+async def test_copies_inside_the_server_between_buckets(
+    store: S3Store, make_store: MakeStore, boto: Any, bucket: str
+) -> None:
+    boto.create_bucket(Bucket=f"{bucket}-2")
+    target = make_store(f"{bucket}-2")
+    await store.write(KEY, pieces(b"frames"), "video/mp4")
+    assert await target.copy_from(store, KEY, "copy", "video/mp2t")
+    assert await read(target, "copy") == b"frames"
+    told = await target.stat("copy")
+    assert told is not None
+    assert told.content_type == "video/mp2t"
+
+
+async def test_leaves_copies_to_the_caller_where_the_server_cannot(
+    store: S3Store, make_store: MakeStore, bucket: str
+) -> None:
+    elsewhere = make_store(bucket, endpoint=f"http://127.0.0.1:{free_port()}")
+    assert not await store.copy_from(elsewhere, KEY, "copy", "video/mp4")
+    assert not await store.copy_from(MemoryStore(store.backend), KEY, "copy", "video/mp4")
+    gone = make_store("no-such-bucket")
+    assert not await store.copy_from(gone, KEY, "copy", "video/mp4")
+    assert await store.stat("copy") is None
+
+
+async def test_check_says_why(make_store: MakeStore, store: S3Store) -> None:
+    await store.check()
+    with pytest.raises(Unavailable, match="'no-such-bucket': the bucket does not exist"):
+        await make_store("no-such-bucket").check()
+
+
+async def test_a_server_that_is_away_fails_typed_and_names_the_store(
+    make_store: MakeStore, bucket: str
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = make_store(bucket, endpoint=f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(Unavailable, match=f"storage backend in-{bucket} failed"):
+            await away.stat(KEY)
+        with pytest.raises(Unavailable, match=f"'{bucket}'"):
+            await away.check()
+        assert away.get_urls([KEY])[0].startswith("http://127.0.0.1:")
+
+
+def test_direct_urls_are_for_the_operators_base(make_store: MakeStore, bucket: str) -> None:
+    assert make_store(bucket).direct_urls([KEY]) is None
+    cdn = make_store(bucket, direct_url_base="https://cdn.example/media")
+    assert cdn.direct_urls([KEY, "é ?"]) == [
+        f"https://cdn.example/media/{KEY}",
+        "https://cdn.example/media/%C3%A9%20%3F",
+    ]
+
+
+def test_clients_are_sent_to_the_public_endpoint(make_store: MakeStore, bucket: str) -> None:
+    store = make_store(bucket, public_endpoint="https://s3.studio.example")
+    assert store.get_urls([KEY])[0].startswith(f"https://s3.studio.example/{bucket}/{KEY}?")
+    named = make_store(
+        bucket, public_endpoint="https://s3.studio.example", addressing_style="virtual"
+    )
+    assert named.get_urls([KEY])[0].startswith(f"https://{bucket}.s3.studio.example/{KEY}?")
+
+
+@pytest.mark.parametrize("more", [{"credentials_env": "NOBODY_"}, {"credentials_env": None}])
+def test_missing_credentials_are_told_at_once(
+    make_store: MakeStore, bucket: str, more: dict[str, object]
+) -> None:
+    with pytest.raises(Unavailable, match=r"credentials|NOBODY_ACCESS_KEY_ID"):
+        make_store(bucket, **more)
