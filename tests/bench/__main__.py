@@ -16,6 +16,7 @@ import httpx
 
 from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
+from tests.bench.presigning import presigning
 from tests.bench.seed import FLOW_1M, FLOW_10K, flow_body, seed_segments
 from tests.support.processes import free_port, tams
 
@@ -143,7 +144,7 @@ def run(data: Path) -> list[Result]:
 def main() -> None:
     """Run and report."""
     with tempfile.TemporaryDirectory() as folder:
-        results = run(Path(folder) / "data")
+        results = [*run(Path(folder) / "data"), measure(presigning())]
     stamp = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
