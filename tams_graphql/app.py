@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 
 from rest_compat.errors import install_error_handlers
 from rest_compat.router import rest_router
+from tams_graphql.backends import close_all, open_s3_stores, why_unusable
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
@@ -26,7 +27,7 @@ from tams_graphql.media.filesystem.routes import media_routes
 from tams_graphql.media.filesystem.secret import load_or_create_secret, sync_directory
 from tams_graphql.media.filesystem.signing import UrlSigner
 from tams_graphql.media.filesystem.store import FilesystemStore
-from tams_graphql.media.store import MediaStores, StorageBackend
+from tams_graphql.media.store import MediaStore, MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.metadata.sqlite.engine import SQLiteEngine
 from tams_graphql.metadata.sqlite.schema import SchemaError
@@ -46,14 +47,17 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.store = _filesystem_store(settings)
-        self.stores = MediaStores({self.store.backend.id: self.store})
+        self.embedded = [_filesystem_store(settings)] if settings.embedded_storage else []
+        self.buckets = open_s3_stores(settings)
+        every: list[MediaStore] = [*self.embedded, *self.buckets]
+        self.stores = MediaStores({store.backend.id: store for store in every})
         self.service = Service(
             name=settings.name,
             description=settings.description,
             version=version("tams-graphql"),
             min_object_timeout=settings.min_object_timeout,
             min_presigned_url_timeout=settings.min_presigned_url_timeout,
+            head_urls_in_rest=settings.head_urls_in_rest,
         )
         self.engine: MetadataEngine | None = None
 
@@ -75,12 +79,22 @@ class Server:
         """Open the index, finish what an earlier process left behind, and close at the end."""
         self.engine = await open_index(self.settings)
         try:
+            await self._tell_unusable_buckets()
             await discard_in_passing(self.context())
             yield
         finally:
             await self.engine.close()
             self.engine = None
-            self.store.close()
+            for store in self.embedded:
+                store.close()
+            close_all(self.buckets)
+
+    async def _tell_unusable_buckets(self) -> None:
+        # Metadata and the other backends are worth serving while one is away.
+        reasons = await asyncio.gather(*map(why_unusable, self.buckets))
+        for store, reason in zip(self.buckets, reasons, strict=True):
+            if reason is not None:
+                _log.error("storage backend unusable", label=store.backend.label, reason=reason)
 
 
 async def open_index(settings: Settings) -> MetadataEngine:
@@ -135,7 +149,9 @@ def _add_faces(app: FastAPI, server: Server) -> None:
     )
     app.router.routes.extend(
         media_routes(
-            {server.store.backend.id: server.store}, server.may_upload, settings.max_upload_bytes
+            {store.backend.id: store for store in server.embedded},
+            server.may_upload,
+            settings.max_upload_bytes,
         )
     )
     app.include_router(
@@ -207,7 +223,7 @@ def _filesystem_store(settings: Settings) -> FilesystemStore:
         label=settings.storage_label,
         provider="tams-graphql",
         store_product="filesystem",
-        default_storage=True,
+        default_storage=not any(one.default_storage for one in settings.storage_backends),
     )
     signer = UrlSigner(
         load_or_create_secret(settings.data / "url_signing_key"),

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from tams_graphql.settings import Settings, is_loopback
+from tams_graphql.storage_settings import S3BackendSettings
 
 _FREE_BYTES = 5 * 1024**3
 
@@ -31,7 +32,8 @@ async def diagnose(settings: Settings) -> list[Finding]:
         _address,
         _media_tools,
     ]
-    return [check(settings) for check in checks] + [await index_finding(settings)]
+    findings = [check(settings) for check in checks] + [await index_finding(settings)]
+    return findings + [await bucket_finding(one) for one in settings.storage_backends]
 
 
 def _folder(settings: Settings) -> Finding:
@@ -101,3 +103,37 @@ async def index_finding(settings: Settings) -> Finding:
             "index", str(error), "restore index.sqlite from a backup, or see docs/operations.md"
         )
     return Finding("index", str(path))
+
+
+async def bucket_finding(given: S3BackendSettings) -> Finding:
+    """Whether a bucket can be used, and whether it keeps uploads from overwriting."""
+    from tams_graphql.backends import open_s3_store
+    from tams_graphql.model.errors import Unavailable
+
+    what = f"storage backend {given.label}"
+    try:
+        store = await asyncio.to_thread(open_s3_store, given, 60)
+    except Unavailable as error:
+        return Finding(what, str(error), "see docs/storage-backends.md about credentials")
+    try:
+        await store.check()
+        keeps = await store.refuses_overwriting()
+    except Unavailable as error:
+        return Finding(what, str(error), "see docs/storage-backends.md about buckets")
+    finally:
+        await asyncio.to_thread(store.close)
+    return Finding(what, *_overwriting(given, keeps=keeps))
+
+
+def _overwriting(given: S3BackendSettings, *, keeps: bool) -> tuple[str, str | None]:
+    state = f"bucket {given.bucket} can be written"
+    if keeps and given.write_once:
+        return f"{state}, and keeps uploads from overwriting", None
+    if keeps:
+        return state, "set write_once = true: this server can keep uploads from overwriting"
+    advice = (
+        "this server ignores If-None-Match: until an upload URL expires, whoever holds it can"
+        " replace what was uploaded; see docs/storage-backends.md"
+    )
+    # Who switched it off knows.
+    return f"{state}, and overwritten", advice if given.write_once else None

@@ -18,8 +18,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tams_graphql.storage_settings import S3BackendSettings
+
 Seconds = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
+
+_MAX_S3_LIFETIME = 7 * 24 * 3600
 
 
 class Settings(BaseSettings):
@@ -52,6 +56,18 @@ class Settings(BaseSettings):
     name: str | None = Field("tams-graphql", description="Name of the service.")
     description: str | None = Field(None, description="Description of the service.")
     storage_label: str = Field("local", description="Label of the embedded storage backend.")
+    embedded_storage: bool = Field(
+        True, description="Keep media in the data folder, too; false: only in storage_backends."
+    )
+    storage_backends: list[S3BackendSettings] = Field(
+        default_factory=list,
+        description="S3 buckets to keep media in (JSON list, or [[storage_backends]] in tams.toml);"
+        " see docs/storage-backends.md.",
+    )
+    head_urls_in_rest: bool = Field(
+        False,
+        description="List HEAD-only URLs among REST's get_urls unless a client asks not to.",
+    )
     min_object_timeout: Seconds = Field(
         3600,
         ge=300,
@@ -98,6 +114,23 @@ class Settings(BaseSettings):
                 " listen on 127.0.0.1, or accept that anybody who reaches the port can read and"
                 " delete everything (--insecure-no-auth, TAMS_INSECURE_NO_AUTH=true)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_backends(self) -> Self:
+        backends = self.storage_backends
+        labels = [one.label for one in backends]
+        if self.embedded_storage:
+            labels.append(self.storage_label)
+        elif not backends:
+            raise ValueError("embedded_storage is false and there are no storage_backends")
+        for name, values in (("id", [one.id for one in backends]), ("label", labels)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"two storage backends have the same {name}")
+        if sum(one.default_storage for one in backends) > 1:
+            raise ValueError("two storage backends are the default one")
+        if backends and self.min_presigned_url_timeout > _MAX_S3_LIFETIME:
+            raise ValueError("min_presigned_url_timeout: S3 allows at most 604800 s (7 days)")
         return self
 
     @property

@@ -1,5 +1,7 @@
 """Pins precedence and the refusals of the configuration."""
 
+import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,56 @@ def test_env_example_names_every_setting_with_its_default() -> None:
     for name in Settings.model_fields:
         assert any(line.startswith(f"#TAMS_{name.upper()}=") for line in lines)
     assert "#TAMS_PORT=8000" in lines
+
+
+BUCKET = {"id": "0d4b8c1e-8a53-4f6e-9d7a-0d5f0a3a1f00", "label": "s3", "bucket": "media"}
+
+
+def bucket(**more: object) -> dict[str, object]:
+    return {**BUCKET, "provider": "studio", **more}
+
+
+def test_buckets_come_from_the_file_or_as_json(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = "\n".join(f'{name} = "{value}"' for name, value in bucket().items())
+    (elsewhere / "tams.toml").write_text(f"[[storage_backends]]\n{table}\n")
+    (found,) = Settings().storage_backends
+    assert (str(found.id), found.bucket, found.write_once) == (BUCKET["id"], "media", True)
+    monkeypatch.setenv("TAMS_STORAGE_BACKENDS", json.dumps([bucket(bucket="other")]))
+    assert [one.bucket for one in Settings().storage_backends] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"storage_backends": [bucket(label="local")]}, "the same label"),
+        ({"storage_backends": [bucket(), bucket(label="b")]}, "the same id"),
+        (
+            {
+                "storage_backends": [
+                    bucket(default_storage=True),
+                    bucket(id=str(uuid.uuid4()), label="b", default_storage=True),
+                ]
+            },
+            "the default one",
+        ),
+        ({"storage_backends": [bucket(secret_access_key="hush")]}, "secret_access_key"),
+        ({"storage_backends": [bucket(profile="a", credentials_env="B_")]}, "not both"),
+        ({"storage_backends": [bucket(verify_tls=False, tls_ca_file="x")]}, "verify_tls"),
+        ({"embedded_storage": False}, "no storage_backends"),
+        (
+            {
+                "storage_backends": [bucket()],
+                "min_presigned_url_timeout": 604_801,
+                "min_object_timeout": 700_000,
+            },
+            "604800",
+        ),
+    ],
+)
+def test_backends_that_contradict_each_other_are_refused(
+    given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings(**given)

@@ -18,13 +18,17 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the operator configured about the service. Timeouts in seconds."""
+    """What the operator configured about the service. Timeouts in seconds.
+
+    `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
+    """
 
     name: str | None = None
     description: str | None = None
     version: str = "0"
     min_object_timeout: int = 3600
     min_presigned_url_timeout: int = 900
+    head_urls_in_rest: bool = False
 
 
 def now_us() -> int:

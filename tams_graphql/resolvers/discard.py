@@ -54,9 +54,15 @@ async def _delete(ctx: Context, notes: pa.Table) -> None:
     for note in notes.to_pylist():
         if note["storage_id"] in ctx.stores.by_id:
             keys[note["storage_id"]].append(note["storage_key"])
+    done: list[Key] = []
+    away: Unavailable | None = None
     for storage_id, in_backend in keys.items():
-        await ctx.stores.by_id[storage_id].delete(in_backend)
-    done: list[Key] = [(backend, key) for backend, some in keys.items() for key in some]
+        try:
+            await ctx.stores.by_id[storage_id].delete(in_backend)
+            done += [(storage_id, key) for key in in_backend]
+        except Unavailable as error:
+            # The other backends' bytes need not wait for this one.
+            away = error
 
     def forget(view: View) -> Changes[None]:
         edits = Edits()
@@ -67,3 +73,5 @@ async def _delete(ctx: Context, notes: pa.Table) -> None:
 
     if done:
         await ctx.metadata.commit(forget, ())
+    if away is not None:
+        raise away
