@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tams_graphql.commands import app as media_commands
 from tams_graphql.doctor import diagnose, index_finding, port_finding
+from tams_graphql.model.errors import Unavailable
 from tams_graphql.settings import Settings, setting_sources
 
 cli = typer.Typer(
@@ -63,6 +64,9 @@ def serve(
         app = create_app(settings)
     except (OSError, ValueError) as error:
         errors.print(f"[red]data folder[/] {escape(str(error))}; tams doctor says more")
+        raise typer.Exit(1) from error
+    except Unavailable as error:
+        errors.print(f"[red]storage backend[/] {escape(str(error))}; tams doctor says more")
         raise typer.Exit(1) from error
     for finding in (port_finding(settings), asyncio.run(index_finding(settings))):
         if finding.advice is not None:

@@ -30,7 +30,11 @@ class Settings(BaseSettings):
     """The configuration of one server process."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TAMS_", toml_file="tams.toml", extra="forbid", frozen=True
+        env_prefix="TAMS_",
+        toml_file="tams.toml",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data: Path = Field(Path("data"), description="Folder of the index and the media bytes.")

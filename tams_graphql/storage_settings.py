@@ -14,7 +14,8 @@ class S3BackendSettings(BaseModel):
     to find them is told here.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A secret in the wrong place must not be repeated in the refusal.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     id: UUID = Field(description="Identifier of the backend: any UUID, never to be changed.")
     label: str = Field(min_length=1, description="What clients choose URLs by.")
@@ -52,9 +53,12 @@ class S3BackendSettings(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_way_to_credentials(self) -> Self:
+    def _consistent(self) -> Self:
         if self.profile is not None and self.credentials_env is not None:
             raise ValueError("give either profile or credentials_env, not both")
+        for url in (self.endpoint, self.public_endpoint, self.direct_url_base):
+            if url is not None and (url.password or url.username or url.query or url.fragment):
+                raise ValueError("addresses bear no credentials, query or fragment")
         if self.tls_ca_file is not None and not self.verify_tls:
             raise ValueError("tls_ca_file says whom to trust, but verify_tls is false")
         return self

@@ -1,6 +1,7 @@
 """Pins the command line: what it prints, what it refuses, with which exit status."""
 
 import gc
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,22 @@ def test_doctor_says_what_to_fix(tmp_path: Path) -> None:
     result = runner.invoke(cli, ["doctor", "--port", str(free_port()), "--data", "file/data"])
     assert result.exit_code == 1
     assert "choose another with --data" in result.output
+
+
+def test_a_bucket_without_credentials_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = {
+        "id": "0d4b8c1e-8a53-4f6e-9d7a-0d5f0a3a1f00",
+        "label": "s3",
+        "bucket": "media",
+        "provider": "studio",
+        "credentials_env": "NOBODY_",
+    }
+    monkeypatch.setenv("TAMS_STORAGE_BACKENDS", json.dumps([bucket]))
+    for command in ("serve", "doctor"):
+        result = runner.invoke(cli, [command, "--port", str(free_port()), "--data", "fresh"])
+        assert result.exit_code == 1
+        assert "NOBODY_ACCESS_KEY_ID" in result.output
+        assert "Traceback" not in result.output
 
 
 def test_schema_prints_the_committed_contracts() -> None:

@@ -111,6 +111,7 @@ def test_buckets_come_from_the_file_or_as_json(
             "the default one",
         ),
         ({"storage_backends": [bucket(secret_access_key="hush")]}, "secret_access_key"),
+        ({"storage_backends": [bucket(endpoint="https://a:hush@s3.example")]}, "no credentials"),
         ({"storage_backends": [bucket(profile="a", credentials_env="B_")]}, "not both"),
         ({"storage_backends": [bucket(verify_tls=False, tls_ca_file="x")]}, "verify_tls"),
         ({"embedded_storage": False}, "no storage_backends"),
@@ -127,5 +128,6 @@ def test_buckets_come_from_the_file_or_as_json(
 def test_backends_that_contradict_each_other_are_refused(
     given: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ValidationError, match=message) as refused:
         Settings(**given)
+    assert "hush" not in str(refused.value)

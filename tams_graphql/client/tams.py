@@ -312,12 +312,18 @@ class TamsClient:
             except httpx.TransportError as error:
                 failure = _unreachable(method, url, error)
                 continue
-            if response.is_success:
+            if response.is_success or (attempt and _stored_before(response)):
                 return response
             failure = _refused(method, url, response)
             if response.status_code not in _RETRIED_STATUS:
                 break
         raise failure
+
+
+def _stored_before(refusal: httpx.Response) -> bool:
+    """Whether an upload was refused because one before it, whose answer was lost, succeeded."""
+    once = "if-none-match" in refusal.request.headers
+    return once and refusal.status_code == httpx.codes.PRECONDITION_FAILED
 
 
 def _unreachable(method: str, url: str, error: httpx.TransportError) -> RequestError:

@@ -150,6 +150,23 @@ async def test_uploads_honour_the_prescribed_headers_and_keep_credentials_at_hom
     assert seen[1].headers["content-type"] == "video/mp4"
 
 
+async def test_an_upload_whose_answer_was_lost_is_not_a_failure() -> None:
+    answers = [httpx.ReadError("lost"), httpx.Response(412), httpx.Response(412)]
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        answer = answers.pop(0)
+        if isinstance(answer, httpx.Response):
+            return answer
+        raise answer
+
+    put_url = {"url": "https://s3.example/k", "headers": {"If-None-Match": "*"}}
+    async with client(serve) as tams:
+        await tams.upload(Allocation("o", put_url, presigned=True), b"bytes", "video/mp4")
+        with pytest.raises(RequestError, match="412"):
+            await tams.upload(Allocation("o", put_url, presigned=True), b"bytes", "video/mp4")
+    assert answers == []
+
+
 async def test_basic_authentication() -> None:
     def serve(request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Basic dTpw"
