@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ from tams_graphql.client.demo import demo
 from tams_graphql.client.film import FilmFormat
 from tams_graphql.client.tams import Server
 from tams_graphql.model.errors import ANSWERS
+from tams_graphql.settings import Settings
+from tams_graphql.storage_settings import S3BackendSettings
 from tests.support.processes import tams
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +80,15 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_documented_storage_backends_are_valid_and_complete() -> None:
+    page = (ROOT / "docs" / "storage-backends.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    backends = Settings(**tomllib.loads(example)).storage_backends
+    assert [one.label for one in backends] == ["studio", "archive"]
+    for name in S3BackendSettings.model_fields:
+        assert f"`{name}`" in page
 
 
 def test_every_error_code_is_documented() -> None:

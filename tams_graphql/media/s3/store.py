@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tams_graphql.media.s3.connection import FAILURES, Connection, failure_code
 from tams_graphql.media.s3.multipart import PART_BYTES, MultipartUpload, in_parts
 from tams_graphql.media.s3.signing import Presigner
-from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest
+from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest, new_key
 from tams_graphql.model.errors import Unavailable
 
 PIECE_BYTES = 1 << 20
@@ -196,7 +196,7 @@ class S3Store:
         Raises:
             Unavailable: it could not be written at all.
         """
-        key = f".tams-doctor-{id(self):x}"
+        key = f"tams-doctor-{new_key()}"
         refused = frozenset({"PreconditionFailed", "412"})
         try:
             for _ in range(2):

@@ -15,7 +15,7 @@ from botocore.session import Session
 from tams_graphql.media.s3.connection import base_url
 from tams_graphql.media.s3.signing import MAX_LIFETIME, Credentials, Presigner
 
-SITES = 60
+SITES = 55
 CASES_PER_SITE = 200
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-3", "us-gov-west-1", "cn-north-1", "vast-1")
 ENDPOINTS = (
