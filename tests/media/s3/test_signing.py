@@ -153,6 +153,19 @@ def test_equal_to_botocore(clock: Clock, site_number: int) -> None:
             assert presigner.urls(method, [key, f"{key}x", key]) == [mine, other, mine]
 
 
+def test_the_example_in_amazons_documentation() -> None:
+    """The presigned URL of "Authenticating Requests: Using Query Parameters"."""
+    presigner = Presigner(
+        "https://examplebucket.s3.amazonaws.com/",
+        "us-east-1",
+        lambda: Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        lifetime=86_400,
+        clock=lambda: datetime(2013, 5, 24, tzinfo=UTC).timestamp(),
+    )
+    signature = presigner.urls("GET", ["test.txt"])[0].partition("&X-Amz-Signature=")[2]
+    assert signature == "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+
+
 def test_one_presigner_crosses_midnight_and_goes_back(clock: Clock) -> None:
     site = Site.random(random.Random("midnight"))
     presigner = site.presigner(60, clock)
