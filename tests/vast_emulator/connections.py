@@ -1,0 +1,29 @@
+"""Cut a client's connection without an answer, which ASGI itself has no way to do."""
+
+import asyncio
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+
+class TrackedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol that remembers each client's transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self.client is not None:
+            _transports[self.client] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.client is not None:
+            _transports.pop(self.client, None)
+        super().connection_lost(exc)
+
+
+def cut(scope: Scope) -> None:
+    """Reset the connection that a request came over."""
+    transport = _transports.get(tuple(scope["client"]))
+    if transport is not None:
+        transport.abort()

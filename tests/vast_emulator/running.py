@@ -1,0 +1,71 @@
+"""Run the emulator as a process of its own, for tests and tools."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ACCESS_KEY, SECRET_KEY, BUCKET = "emulator", "emulator-secret", "vastdb"
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Running:
+    """An emulator that listens."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+
+    def _control(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def set_faults(self, *rules: Mapping[str, Any]) -> None:
+        """Replace the fault rules; see `faults.Rule` for the fields."""
+        self._control("PUT", "faults", rules)
+
+    def faults_struck(self) -> dict[str, int]:
+        """How often each action has struck so far."""
+        struck: dict[str, int] = self._control("GET", "faults")["struck"]
+        return struck
+
+    def take_requests(self) -> dict[str, int]:
+        """Requests since the last call, counted as `METHOD command`."""
+        counts: dict[str, int] = self._control("GET", "requests")
+        self._control("DELETE", "requests")
+        return counts
+
+    def open_transactions(self) -> int:
+        """How many are open now."""
+        return int(self._control("GET", "health")["open_transactions"])
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def emulator(*options: str, port: int = 0) -> Iterator[Running]:
+    """Start one with these command-line options, and stop it in the end."""
+    command: Sequence[str] = [
+        sys.executable, "-m", "tests.vast_emulator", "--port", str(port), *options,
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().strip()
+            if not url:
+                raise RuntimeError("The emulator did not start")
+            yield Running(url, process)
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
