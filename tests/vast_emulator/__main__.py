@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 from pathlib import Path
 from random import Random
 
@@ -71,7 +72,8 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    print(f"http://{options.host}:{listener.getsockname()[1]}", flush=True)
+    sys.stdout.write(f"http://{options.host}:{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
 
 

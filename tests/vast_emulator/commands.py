@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pyarrow as pa
-from flatbuffers import number_types as numbers
+from flatbuffers import number_types as numbers  # type: ignore[import-untyped]
 
 from . import listings
 from .catalog import Projection, Table, TableName
@@ -13,14 +13,29 @@ from .columns import EXTERNAL_ROW_ID, ROW_ID
 from .conflicts import Change, Semantics
 from .database import Database, Transaction
 from .ddl import (
-    AddColumns, CreateSchema, CreateTable, DropColumns, DropSchema, DropTable, RenameColumn,
-    RenameSchema, RenameTable, SetProjection, SetSortingKey,
+    AddColumns,
+    CreateSchema,
+    CreateTable,
+    DropColumns,
+    DropSchema,
+    DropTable,
+    RenameColumn,
+    RenameSchema,
+    RenameTable,
+    SetProjection,
+    SetSortingKey,
 )  # fmt: skip
 from .flatbuffer import View
 from .refusals import Refused, bad_request, not_emulated
 from .relation import read_query
 from .rowchanges import (
-    DeleteRows, InsertRows, UpdateRows, check_columns, column_data, read_ids, unknown_rows,
+    DeleteRows,
+    InsertRows,
+    UpdateRows,
+    check_columns,
+    column_data,
+    read_ids,
+    unknown_rows,
 )  # fmt: skip
 from .rowgroups import Ids
 from .scan import answer, read_window
@@ -60,7 +75,8 @@ def _read_schema(body: bytes) -> pa.Schema:
         schema = pa.ipc.read_schema(pa.BufferReader(body))
     except (pa.ArrowInvalid, OSError) as error:
         raise bad_request("The body isn't an Arrow schema") from error
-    return pa.schema([field.remove_metadata() for field in schema])
+    fields = [field.remove_metadata() for field in schema]
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def _read_batch(body: bytes) -> pa.RecordBatch:
@@ -104,15 +120,14 @@ async def list_tables(work: Work) -> listings.Answer:
 
 async def create_table(work: Work) -> listings.Answer:
     wire = work.wire
-    original = pa.ipc.read_schema(pa.BufferReader(wire.body))
-    if any(key.startswith(b"VAST:table:partition-key") for key in original.metadata or {}):
+    schema = _read_schema(wire.body)
+    if any(key.startswith(b"VAST:table:partition-key") for key in schema.metadata or {}):
         raise not_emulated("partitioned tables")
     if "tabular-vector-index-column" in wire.headers:
         raise not_emulated("vector indexes")
     handle = work.database.new_handle()
-    return await work.change(
-        CreateTable(wire.table, handle, _read_schema(wire.body), wire.sorting_key)
-    )
+    fields = schema.remove_metadata()
+    return await work.change(CreateTable(wire.table, handle, fields, wire.sorting_key))
 
 
 async def alter_table(work: Work) -> listings.Answer:
@@ -283,6 +298,3 @@ def find_command(wire: Wire) -> Command:
     if "sub-table" in wire.params:
         raise not_emulated("imports")
     return command
-
-
-__all__ = ["COMMANDS", "Command", "Work", "find_command"]

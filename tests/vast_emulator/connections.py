@@ -2,7 +2,7 @@
 
 import asyncio
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _transports: dict[tuple[str, int], asyncio.Transport] = {}
@@ -22,8 +22,10 @@ class TrackedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
 
-def cut(scope: Scope) -> None:
-    """Reset the connection that a request came over."""
+async def cut(scope: Scope, receive: Receive) -> None:
+    """Reset the connection that a request came over, and wait until uvicorn knows."""
     transport = _transports.get(tuple(scope["client"]))
     if transport is not None:
         transport.abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass

@@ -96,13 +96,13 @@ def usual_rules(
     drop_after_commit: float = 0.0,
 ) -> list[Rule]:
     """The rules behind the command line's options: seconds, and probabilities between 0 and 1."""
-    commit = {"methods": ["PUT"], "commands": ["transaction"]}
+    commit = (["PUT"], ["transaction"])
     rules = [
         Rule(Action.LATENCY, seconds=latency, probability=float(latency > 0)),
         Rule(Action.SLOW_DOWN, probability=slow_down),
         Rule(Action.CONFLICT, ["PUT", "DELETE"], ["rows"], probability=conflicts),
-        Rule(Action.CONFLICT, **commit, probability=conflicts),
-        Rule(Action.DROP_BEFORE, **commit, probability=drop_before_commit),
-        Rule(Action.DROP_AFTER, **commit, probability=drop_after_commit),
+        Rule(Action.CONFLICT, *commit, probability=conflicts),
+        Rule(Action.DROP_BEFORE, *commit, probability=drop_before_commit),
+        Rule(Action.DROP_AFTER, *commit, probability=drop_after_commit),
     ]
     return [rule for rule in rules if rule.probability > 0]

@@ -51,7 +51,7 @@ def _raw(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _scalar_value(value: Any, kind: pa.DataType) -> Any:
     if types.is_decimal(kind):
         return Decimal(value).scaleb(-kind.scale)
-    return value
+    return bool(value) if types.is_boolean(kind) else value
 
 
 def _column(group: RowGroup, leaf: Leaf) -> pa.ChunkedArray:
@@ -106,6 +106,11 @@ def _leaf(call: Call, group: RowGroup) -> Mask:
     return _as_mask(compute(raw, pa.scalar(_scalar_value(literal, raw.type), raw.type)))
 
 
+def _combine(function: np.ufunc, masks: Sequence[Mask]) -> Mask:
+    combined: Mask = function.reduce(masks)
+    return combined
+
+
 def _is_equality(call: Call) -> bool:
     return call.name == "equal" and not isinstance(call.literals[0], list)
 
@@ -114,14 +119,14 @@ def _any(calls: Sequence[Call], group: RowGroup) -> Mask:
     """`or`; many equalities of one column are one look-up."""
     equalities = [call for call in calls if _is_equality(call)]
     if len(equalities) < 2 or len({call.leaf for call in equalities}) > 1:
-        return np.logical_or.reduce([select(call, group) for call in calls])
+        return _combine(np.logical_or, [select(call, group) for call in calls])
     leaf = equalities[0].leaf
     assert leaf is not None
     raw = _raw(_column(group, leaf))
     wanted = pa.array([_scalar_value(one.literals[0], raw.type) for one in equalities], raw.type)
     masks = [_as_mask(pc.is_in(raw, wanted, skip_nulls=True))]
     masks += [select(call, group) for call in calls if not _is_equality(call)]
-    return np.logical_or.reduce(masks)
+    return _combine(np.logical_or, masks)
 
 
 def select(call: Call, group: RowGroup) -> Mask:
@@ -134,5 +139,6 @@ def select(call: Call, group: RowGroup) -> Mask:
         return _any(call.calls, group)
     if call.name == "and":
         masks = [select(one, group) for one in call.calls]
-        return np.logical_and.reduce(masks) if masks else np.ones(len(group.ids), bool)
+        everything = np.ones(len(group.ids), bool)
+        return _combine(np.logical_and, [everything, *masks])
     return _leaf(call, group)

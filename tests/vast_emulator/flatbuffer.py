@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
+import flatbuffers  # type: ignore[import-untyped]
 from flatbuffers import encode
 from flatbuffers import number_types as numbers
-from flatbuffers.table import Table as RawTable
+from flatbuffers.table import Table as RawTable  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class View:
     @classmethod
     def root(cls, data: bytes) -> "View":
         """The outermost table."""
-        return cls(RawTable(bytearray(data), encode.Get(numbers.UOffsetTFlags.packer_type, data, 0)))
+        return cls(
+            RawTable(bytearray(data), encode.Get(numbers.UOffsetTFlags.packer_type, data, 0))
+        )
 
     def _offset(self, slot: int) -> int:
         return int(self.raw.Offset(4 + 2 * slot))

@@ -29,12 +29,16 @@ class Listing:
     exact: str | None
     prefix: str
 
-    def page(self, names: Sequence[tuple[str, One]]) -> tuple[list[tuple[str, One]], dict[str, str]]:
+    def page(
+        self, names: Sequence[tuple[str, One]]
+    ) -> tuple[list[tuple[str, One]], dict[str, str]]:
         """What of a list to send, and the headers that go with it."""
         fitting = [
             item
             for item in names
-            if (item[0] == self.exact if self.exact is not None else item[0].startswith(self.prefix))
+            if (
+                item[0] == self.exact if self.exact is not None else item[0].startswith(self.prefix)
+            )
         ]
         page = [] if self.count_only else fitting[self.next_key : self.next_key + self.max_keys]
         end = self.next_key + len(page)
@@ -143,14 +147,16 @@ def sorted_columns(table: Table, listing: Listing) -> Answer:
 def projections(name: TableName, table: Table, listing: Listing) -> Answer:
     """`GET ?projection`."""
     page, headers = listing.page(sorted(table.projections.items()))
-    details = [_object(one, projection.handle, None) for one, projection in page]
+    details = [_object(one, projection.handle, table) for one, projection in page]
     return message({0: name.bucket, 1: name.schema, 2: name.name, 3: details}), headers
 
 
 def projection_statistics(table: Table) -> bytes:
     """`GET ?projection-stats`: as if it were always in step with its table."""
     size = table.size_in_bytes
-    return message({0: Slot("Int64", table.num_rows), 1: Slot("Int64", size), 3: Slot("Uint64", 100)})
+    return message(
+        {0: Slot("Int64", table.num_rows), 1: Slot("Int64", size), 3: Slot("Uint64", 100)}
+    )
 
 
 def snapshots() -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from flatbuffers import number_types as numbers
+from flatbuffers import number_types as numbers  # type: ignore[import-untyped]
 
 from .catalog import Table
 from .columns import Leaf, number_nodes

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from .catalog import Table
-from .columns import EXTERNAL_ROW_ID, ROW_ID, Leaf
+from .columns import EXTERNAL_ROW_ID, ROW_ID
 from .filtering import select
 from .refusals import bad_request
 from .relation import Query
@@ -98,14 +98,17 @@ def _page(table: Table, query: Query, window: Window, sub: int) -> Page:
                 parts.append((group, at[:left]))
             last_group, last = parts[-1]
             return Page(parts, int(last_group.ids[last[-1]]) + 1)
-        parts.append((group, at))
+        if len(at):
+            parts.append((group, at))
         left = None if left is None else left - len(at)
     return Page(parts, FINISHED)
 
 
 def _ids_as(ids: Ids, kind: pa.DataType) -> pa.Array:
     array = pa.array(ids)
-    return array.cast(pa.decimal128(19, 0)).cast(kind) if types.is_decimal(kind) else array.cast(kind)
+    return (
+        array.cast(pa.decimal128(19, 0)).cast(kind) if types.is_decimal(kind) else array.cast(kind)
+    )
 
 
 def _values(page: Page, field: pa.Field, order: Ids | None) -> pa.Array:
@@ -199,6 +202,3 @@ def answer(table: Table, query: Query, window: Window, random: Random | None = N
         for batch in _batches(page, query, random):
             frames += _stream(batch, prefix)
     return b"".join([*frames, _COMPLETED])
-
-
-__all__ = ["FINISHED", "Leaf", "Window", "answer", "read_window"]

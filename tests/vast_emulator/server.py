@@ -59,7 +59,7 @@ class Emulator:
             return
         response = await self._respond(request, body)
         if response is None:
-            cut(scope)
+            await cut(scope, receive)
             return
         response.headers["server"] = f"vast {self.version}"
         await response(scope, receive, send)
@@ -86,7 +86,7 @@ class Emulator:
         query = request.scope["query_string"].decode()
         try:
             if self.secrets:
-                verify(request.method, path, query, request.headers, body, self.secrets)
+                verify(request.method, path, query, request.headers, body, secrets=self.secrets)
             wire = read_wire(request.method, path, query, request.headers, body)
             self.requests[f"{wire.method} {wire.command or 'bucket'}"] += 1
             content, headers = await self._faulty(wire, self.faults.strike(wire))

@@ -52,6 +52,7 @@ def verify(
     query: str,
     headers: Mapping[str, str],
     body: bytes,
+    *,
     secrets: Mapping[str, str],
 ) -> None:
     """Check who signed the request, and that nothing was changed on the way.

@@ -66,9 +66,7 @@ class Wire:
         return self.params[name]
 
 
-def read_wire(
-    method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
-) -> Wire:
+def read_wire(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Wire:
     """Take a request apart; `path` and `query` are raw."""
     first, _, rest = query.partition("&")
     if "=" in first:

@@ -1,0 +1,74 @@
+"""A VAST DB session for tests, through the unmodified SDK, and a skip where there is none."""
+
+import logging
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from tests.vast_emulator.running import ACCESS_KEY, BUCKET, SECRET_KEY, Running
+
+needs_vastdb = pytest.mark.skipif(
+    find_spec("vastdb") is None,
+    reason="vastdb is not installed (pip install 'tams-graphql[vast]')",
+)
+
+
+class Open:
+    """A transaction whose end the test decides on."""
+
+    def __init__(self, session: Any) -> None:
+        self.tx = session.transaction()
+        self.tx.__enter__()
+        self.txid = self.tx.txid
+
+    def commit(self) -> None:
+        self.tx.__exit__(None, None, None)
+
+    def rollback(self) -> None:
+        self.tx._rpc.api.rollback_transaction(self.txid)
+        self.tx.txid = None
+
+
+@dataclass
+class Cluster:
+    """An emulator, a session with it, and its one table `s/t`."""
+
+    running: Running
+    session: Any
+    metadata: Any
+    semantics: str = "updater"
+
+    def begin(self) -> Open:
+        return Open(self.session)
+
+    def table(self, tx: Any) -> Any:
+        """The table, without a request (its metadata is read once)."""
+        transaction = tx.tx if isinstance(tx, Open) else tx
+        if self.metadata.arrow_schema is None:
+            self.metadata.load(transaction)
+        return transaction.table_from_metadata(self.metadata)
+
+    def plain_table(self, tx: Any) -> Any:
+        """The table as the SDK's older interface has it, with DDL."""
+        transaction = tx.tx if isinstance(tx, Open) else tx
+        return transaction.bucket(BUCKET).schema("s").table("t")
+
+    def rows(self, tx: Any = None) -> list[dict[str, Any]]:
+        """All rows, by key; in a transaction of its own unless one is given."""
+        if tx is None:
+            with self.session.transaction() as own:
+                return self.rows(own)
+        found: list[dict[str, Any]] = self.table(tx).select().read_all().to_pylist()
+        return sorted(found, key=lambda row: row["k"])
+
+
+def cluster_of(running: Running) -> Cluster:
+    """Connect to an emulator; the SDK's chatter is silenced."""
+    import vastdb
+    from vastdb.table_metadata import TableMetadata, TableRef
+
+    logging.getLogger("vastdb").setLevel(logging.CRITICAL)
+    session = vastdb.connect(endpoint=running.url, access=ACCESS_KEY, secret=SECRET_KEY, timeout=10)
+    return Cluster(running, session, TableMetadata(TableRef(BUCKET, "s", "t")))
