@@ -1,8 +1,6 @@
 """The one place that wires things together: settings → ports → contexts → the two faces."""
 
 import asyncio
-import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +22,7 @@ from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
 from tams_graphql.media.filesystem.routes import media_routes
-from tams_graphql.media.filesystem.secret import load_or_create_secret, sync_directory
+from tams_graphql.media.filesystem.secret import load_or_create_secret, made_once
 from tams_graphql.media.filesystem.signing import UrlSigner
 from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.store import MediaStore, MediaStores, StorageBackend
@@ -239,17 +237,7 @@ def _stable_id(path: Path) -> str:
     Raises:
         ValueError: the file holds none.
     """
-    if not path.exists():
-        mine = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-        with mine.open("w") as file:
-            file.write(str(uuid.uuid4()))
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(mine)
-        mine.unlink()
-        sync_directory(path.parent)
-    identifier = path.read_text().strip()
+    identifier = made_once(path, lambda: str(uuid.uuid4()).encode()).decode().strip()
     if not is_uuid(identifier):
         raise ValueError(f"{path} must hold a UUID, not {identifier!r}")
     return identifier

@@ -17,7 +17,8 @@ import httpx
 from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
 from tests.bench.presigning import presigning
-from tests.bench.seed import FLOW_1M, FLOW_10K, flow_body, seed_segments
+from tests.bench.seed import FLOW_1M, FLOW_10K, seed_segments
+from tests.robustness.stories import video_flow
 from tests.support.processes import free_port, tams
 
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -39,7 +40,7 @@ class Registrations:
         self.client = client
         self.flow_id = str(uuid.uuid4())
         self.next = 0
-        client.put(f"/flows/{self.flow_id}", json=flow_body(self.flow_id)).raise_for_status()
+        client.put(f"/flows/{self.flow_id}", json=video_flow(self.flow_id)).raise_for_status()
 
     def register(self, count: int) -> None:
         """Register `count` one-second segments of external objects in one request."""
@@ -129,7 +130,7 @@ def run(data: Path) -> list[Result]:
     """Seed, serve, measure."""
     with tams(data) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         for flow_id in COUNTS:
-            client.put(f"/flows/{flow_id}", json=flow_body(flow_id)).raise_for_status()
+            client.put(f"/flows/{flow_id}", json=video_flow(flow_id)).raise_for_status()
     seed_segments(data, COUNTS)
     with tams(data) as server, bare_server(data / "index.sqlite") as bare_url:
         client = httpx.Client(base_url=server.url, timeout=60)

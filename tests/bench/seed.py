@@ -5,56 +5,30 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
+
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Changes, Row, View, flow
 from tams_graphql.metadata.sqlite.engine import SQLiteEngine
+from tests.metadata.rows import SECOND, segment_row
 
-SECOND = 1_000_000_000
 BATCH = 20_000
 
 FLOW_10K = "10000000-0000-4000-8000-000000000004"
 FLOW_1M = "10000000-0000-4000-8000-000000000006"
 
 
-def flow_body(flow_id: str) -> dict[str, object]:
-    """A video flow as a client would PUT it."""
-    return {
-        "id": flow_id,
-        "source_id": str(uuid.uuid5(uuid.NAMESPACE_URL, flow_id)),
-        "format": "urn:x-nmos:format:video",
-        "codec": "video/h264",
-        "container": "video/mp2t",
-        "essence_parameters": {
-            "frame_width": 1920,
-            "frame_height": 1080,
-            "frame_rate": {"numerator": 25},
-        },
-    }
-
-
 def _segment(flow_id: str, incarnation: str, index: int, storage_id: str) -> Row:
-    key = uuid.uuid4().hex
-    return {
-        "flow_id": flow_id,
-        "incarnation": incarnation,
-        "object_id": f"{flow_id}/{index}",
-        "instances_json": f'[{{"storage_id":"{storage_id}","key":"{key}"}}]',
-        "init_object_id": None,
-        "init_instances_json": None,
-        "start_ns": index * SECOND,
-        "end_ns": (index + 1) * SECOND,
-        "bounds": 0,
-        "ts_offset_ns": None,
-        "last_duration_ns": None,
-        "sample_offset": None,
-        "sample_count": None,
-        "key_frame_count": 1,
-        "object_start_ns": index * SECOND,
-        "object_end_ns": (index + 1) * SECOND,
-        "object_bounds": 0,
-        "created_us": 0,
-    }
+    instance = {"storage_id": storage_id, "key": uuid.uuid4().hex}
+    return segment_row(
+        flow_id,
+        index * SECOND,
+        (index + 1) * SECOND,
+        incarnation=incarnation,
+        instances_json=orjson.dumps([instance]).decode(),
+        key_frame_count=1,
+    )
 
 
 def _batches(count: int) -> Iterator[range]:

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 
 
-def video_flow() -> dict[str, Any]:
-    """A flow as a client would PUT it, with fresh ids."""
+def video_flow(flow_id: str | None = None) -> dict[str, Any]:
+    """A flow as a client would PUT it, with fresh ids where none is given."""
     return {
-        "id": str(uuid.uuid4()),
+        "id": flow_id or str(uuid.uuid4()),
         "source_id": str(uuid.uuid4()),
         "format": "urn:x-nmos:format:video",
         "codec": "video/h264",
