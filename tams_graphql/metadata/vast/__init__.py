@@ -1,0 +1,1 @@
+"""The metadata engine on VAST DB, through the official SDK (extra ``vast``)."""

@@ -1,0 +1,159 @@
+"""Sessions with the nodes of a VAST cluster, and transactions that begin on one that answers."""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import vastdb
+from vastdb.config import BackoffConfig
+
+from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, Unreachable, errors_told
+from tams_graphql.model.errors import Unavailable
+
+_AVOIDED = 1.0
+"""Seconds for which a node that did not answer is asked last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the index is and how to get there.
+
+    Args:
+        endpoints: base URLs of the cluster's nodes; at least one.
+        bucket: the database bucket, which must exist.
+        schema: the schema of our tables in it.
+        access_key: who we are.
+        secret_key: what proves it.
+        verify: whether certificates are checked, or a file of the authorities to trust.
+        timeout: seconds that any one request may take.
+    """
+
+    endpoints: tuple[str, ...]
+    bucket: str
+    schema: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    verify: bool | str = True
+    timeout: float = 10.0
+
+
+class Transaction:
+    """An open transaction of the SDK (`sdk`), which ends only when told to.
+
+    The SDK's own context manager would log each conflict as an error with its traceback.
+    """
+
+    def __init__(self, session: vastdb.Session) -> None:
+        self.session = session
+        self.sdk: Any = session.transaction()
+        with errors_told():
+            self.sdk.__enter__()
+        self.txid: int = self.sdk.txid
+
+    @property
+    def endpoint(self) -> str:
+        """The node that all requests of this transaction go to."""
+        return str(self.session.api.endpoints[0])
+
+    def commit(self) -> None:
+        """Make everything durable and visible.
+
+        Raises:
+            RowConflict: nothing was stored.
+            TransactionLost: nothing was stored, unless an earlier try did.
+            Unreachable: the outcome is unknown.
+        """
+        with errors_told():
+            self.session.api.commit_transaction(self.txid)
+        self.sdk.txid = None
+
+    def rollback(self) -> None:
+        """Undo everything; a cluster that does not answer will do so by itself."""
+        with suppress(Unavailable, RowConflict, TransactionLost), errors_told():
+            self.session.api.rollback_transaction(self.txid)
+        self.sdk.txid = None
+
+
+class _Node:
+    """One endpoint and the session with it, made when first needed."""
+
+    def __init__(self, target: Target, endpoint: str) -> None:
+        self._target = target
+        self._endpoint = endpoint
+        self._session: vastdb.Session | None = None
+        self._connecting = threading.Lock()
+        self.avoided_until = 0.0
+
+    def begin(self) -> Transaction:
+        try:
+            return Transaction(self._connected())
+        except Unreachable:
+            self.avoided_until = time.monotonic() + _AVOIDED
+            raise
+
+    def _connected(self) -> vastdb.Session:
+        with self._connecting:
+            if self._session is None:
+                with errors_told():
+                    self._session = _connect(self._target, self._endpoint)
+            return self._session
+
+
+def _connect(target: Target, endpoint: str) -> vastdb.Session:
+    try:
+        return vastdb.connect(
+            endpoint=endpoint,
+            access=target.access_key,
+            secret=target.secret_key,
+            ssl_verify=target.verify,
+            timeout=target.timeout,
+            # Callers are told to come back rather than kept waiting for a minute.
+            backoff_config=BackoffConfig(max_value=0.5, max_tries=4, max_time=3.0),
+        )
+    except NotImplementedError as error:
+        raise Unavailable(f"{endpoint} is no VAST DB that this SDK can talk to") from error
+
+
+class Cluster:
+    """All nodes of one cluster; transactions take turns among those that answer."""
+
+    def __init__(self, target: Target) -> None:
+        # Each refused request is a warning there, conflicts and our own probes included.
+        logging.getLogger("vastdb").setLevel(logging.CRITICAL)
+        self.target = target
+        self._nodes = [_Node(target, endpoint) for endpoint in target.endpoints]
+        self._turn = itertools.count()
+
+    def begin(self) -> Transaction:
+        """A new transaction on the next node that answers.
+
+        Raises:
+            Unavailable: none does.
+        """
+        failure: Unavailable = Unreachable("the metadata store (VAST DB) has no endpoint")
+        for node in self._in_turn():
+            try:
+                return node.begin()
+            except Unreachable as error:
+                failure = error
+        raise failure
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A transaction for reads, whose end nobody has to wait for in doubt."""
+        transaction = self.begin()
+        try:
+            yield transaction
+        finally:
+            transaction.rollback()
+
+    def _in_turn(self) -> list[_Node]:
+        first = next(self._turn) % len(self._nodes)
+        now = time.monotonic()
+        turns = [*self._nodes[first:], *self._nodes[:first]]
+        return sorted(turns, key=lambda node: node.avoided_until > now)
