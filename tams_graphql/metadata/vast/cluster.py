@@ -11,6 +11,7 @@ from typing import Any
 
 import vastdb
 from vastdb.config import BackoffConfig
+from vastdb.session import Session
 
 from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, Unreachable, errors_told
 from tams_graphql.model.errors import Unavailable
@@ -48,7 +49,7 @@ class Transaction:
     The SDK's own context manager would log each conflict as an error with its traceback.
     """
 
-    def __init__(self, session: vastdb.Session) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self.sdk: Any = session.transaction()
         with errors_told():
@@ -85,7 +86,7 @@ class _Node:
     def __init__(self, target: Target, endpoint: str) -> None:
         self._target = target
         self._endpoint = endpoint
-        self._session: vastdb.Session | None = None
+        self._session: Session | None = None
         self._connecting = threading.Lock()
         self.avoided_until = 0.0
 
@@ -96,7 +97,7 @@ class _Node:
             self.avoided_until = time.monotonic() + _AVOIDED
             raise
 
-    def _connected(self) -> vastdb.Session:
+    def _connected(self) -> Session:
         with self._connecting:
             if self._session is None:
                 with errors_told():
@@ -104,7 +105,7 @@ class _Node:
             return self._session
 
 
-def _connect(target: Target, endpoint: str) -> vastdb.Session:
+def _connect(target: Target, endpoint: str) -> Session:
     try:
         return vastdb.connect(
             endpoint=endpoint,
