@@ -12,17 +12,16 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
 from tams_graphql.metadata.sqlite.changes import apply, bump
 from tams_graphql.metadata.sqlite.connections import errors_told, told
 from tams_graphql.metadata.sqlite.reading import Reading
+from tams_graphql.metadata.waiting import CommandQueue, Waiting, in_order
 from tams_graphql.model.errors import Unavailable
 
 MAX_COMMANDS = 64
@@ -40,38 +39,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _in_order(aggregates: Iterable[Aggregate]) -> list[Aggregate]:
-    # A bulk names 10,000; comparing them one by one in Python would hold up the event loop.
-    return sorted(set(aggregates), key=attrgetter("kind", "identifier"))
-
-
 class WriteView(Reading):
     """The snapshot that a command sees, with the changes of its predecessors in it."""
 
     def rely_on(self, *aggregates: Aggregate) -> None:
         """See `View.rely_on`; nobody else writes meanwhile, so no re-run is needed."""
         with errors_told():
-            bump(self._connection, _in_order(aggregates))
-
-
-class _Waiting:
-    """A command, what it relies on, and who waits for its answer."""
-
-    __slots__ = ("aggregates", "answer", "arrived", "command", "failure", "future")
-
-    def __init__(self, command: Command[Any], relies_on: Iterable[Aggregate]) -> None:
-        self.command = command
-        self.aggregates = _in_order(relies_on)
-        self.future: Future[Any] = Future()
-        self.answer: Any = None
-        self.failure: BaseException | None = None
-        self.arrived = time.monotonic()
-
-    def settle(self) -> None:
-        if self.failure is None:
-            self.future.set_result(self.answer)
-        else:
-            self.future.set_exception(self.failure)
+            bump(self._connection, in_order(aggregates))
 
 
 class _Undone(Exception):
@@ -86,27 +60,13 @@ class Writer:
         self._path = path
         self._file = _identity(path)
         self._view = WriteView(connection)
-        self._queue: deque[_Waiting] = deque()
-        self._arrived = threading.Condition()
-        self._closing = False
+        self._queue = CommandQueue()
         self._thread = threading.Thread(target=self._run, name="tams-sqlite-write", daemon=True)
         self._thread.start()
 
     def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
-        """The answer of `command`, once it is on disk.
-
-        Cancelling the future before the command starts drops it; later it has no effect.
-
-        Raises:
-            Unavailable: the writer is closed.
-        """
-        waiting = _Waiting(command, relies_on)
-        with self._arrived:
-            if self._closing:
-                raise Unavailable("the metadata store is closed")
-            self._queue.append(waiting)
-            self._arrived.notify()
-        return waiting.future
+        """See `CommandQueue.submit`."""
+        return self._queue.submit(command, relies_on)
 
     def require_file(self) -> None:
         """Refuse to write where nothing would be found again.
@@ -121,32 +81,18 @@ class Writer:
 
     def close(self) -> None:
         """Commit what waits, copy the write-ahead log back, close the file. Blocks."""
-        with self._arrived:
-            self._closing = True
-            self._arrived.notify()
+        self._queue.close()
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._wait()) is not None:
+        while (first := self._queue.wait()) is not None:
             self._transaction(first)
         # A log that can't be copied back now is as durable where it is.
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
-    def _wait(self) -> _Waiting | None:
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._queue or self._closing)
-        return self._next()
-
-    def _next(self) -> _Waiting | None:
-        while self._queue:
-            waiting = self._queue.popleft()
-            if waiting.future.set_running_or_notify_cancel():
-                return waiting
-        return None
-
-    def _transaction(self, first: _Waiting) -> None:
+    def _transaction(self, first: Waiting) -> None:
         batch = [first]
         try:
             self._begin(batch)
@@ -157,27 +103,27 @@ class Writer:
         for waiting in batch:
             waiting.settle()
 
-    def _begin(self, batch: list[_Waiting]) -> None:
+    def _begin(self, batch: list[Waiting]) -> None:
         began = time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self.require_file()
         except (sqlite3.Error, Unavailable):
             # Whoever has waited through the whole budget is told now, not after one more each.
-            while self._queue and self._queue[0].arrived <= began:
-                batch.extend(filter(None, [self._next()]))
+            while (waiting := self._queue.next(began)) is not None:
+                batch.append(waiting)
             raise
 
-    def _fill(self, batch: list[_Waiting]) -> None:
+    def _fill(self, batch: list[Waiting]) -> None:
         rows = self._perform(batch[0])
         while len(batch) < MAX_COMMANDS and rows < MAX_ROWS:
-            waiting = self._next()
+            waiting = self._queue.next()
             if waiting is None:
                 return
             batch.append(waiting)
             rows += self._perform(waiting)
 
-    def _perform(self, waiting: _Waiting) -> int:
+    def _perform(self, waiting: Waiting) -> int:
         self._connection.execute("SAVEPOINT command")
         try:
             bump(self._connection, waiting.aggregates)
@@ -190,14 +136,14 @@ class Writer:
         waiting.answer = changes.answer
         return rows
 
-    def _undo(self, waiting: _Waiting, error: Exception) -> None:
+    def _undo(self, waiting: Waiting, error: Exception) -> None:
         waiting.failure = told(error) if isinstance(error, sqlite3.Error) else error
         if not self._connection.in_transaction:
             raise _Undone from error
         self._connection.execute("ROLLBACK TO command")
         self._connection.execute("RELEASE command")
 
-    def _give_up(self, batch: list[_Waiting], error: Exception) -> None:
+    def _give_up(self, batch: list[Waiting], error: Exception) -> None:
         cause = error.__cause__ if isinstance(error, _Undone) else error
         for waiting in batch:
             waiting.failure = waiting.failure or Unavailable(

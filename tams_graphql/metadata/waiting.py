@@ -1,0 +1,87 @@
+"""Commands that wait for a transaction, in the order in which they came."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from tams_graphql.metadata.engine import Aggregate, Command
+from tams_graphql.model.errors import Unavailable
+
+T = TypeVar("T")
+
+
+def in_order(aggregates: Iterable[Aggregate]) -> list[Aggregate]:
+    """Each aggregate once, in the order in which all writers lock."""
+    # A bulk names 10,000; comparing them one by one in Python would hold up the event loop.
+    return sorted(set(aggregates), key=attrgetter("kind", "identifier"))
+
+
+class Waiting:
+    """A command, what it relies on, and who waits for its answer."""
+
+    __slots__ = ("aggregates", "answer", "arrived", "attempts", "command", "failure", "future")
+
+    def __init__(self, command: Command[Any], relies_on: Iterable[Aggregate]) -> None:
+        self.command = command
+        self.aggregates = in_order(relies_on)
+        self.future: Future[Any] = Future()
+        self.answer: Any = None
+        self.failure: BaseException | None = None
+        self.arrived = time.monotonic()
+        self.attempts = 0
+
+    def settle(self) -> None:
+        """Tell who waits how it ended."""
+        if self.failure is None:
+            self.future.set_result(self.answer)
+        else:
+            self.future.set_exception(self.failure)
+
+
+class CommandQueue:
+    """Filled from any thread, emptied by the one that writes."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting] = deque()
+        self._arrived = threading.Condition()
+        self._closing = False
+
+    def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
+        """The answer of `command`, once its changes are durable.
+
+        Cancelling the future before the command starts drops it; later it has no effect.
+
+        Raises:
+            Unavailable: the queue is closed.
+        """
+        waiting = Waiting(command, relies_on)
+        with self._arrived:
+            if self._closing:
+                raise Unavailable("the metadata store is closed")
+            self._waiting.append(waiting)
+            self._arrived.notify()
+        return waiting.future
+
+    def close(self) -> None:
+        """Take no more; what waits is still served."""
+        with self._arrived:
+            self._closing = True
+            self._arrived.notify()
+
+    def wait(self) -> Waiting | None:
+        """The command that waits longest, once there is one; ``None``: closed and empty."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._waiting or self._closing)
+        return self.next()
+
+    def next(self, arrived_by: float = float("inf")) -> Waiting | None:
+        """The command that waits longest, if one does that arrived by then (monotonic time)."""
+        while self._waiting and self._waiting[0].arrived <= arrived_by:
+            waiting = self._waiting.popleft()
+            if waiting.future.set_running_or_notify_cancel():
+                return waiting
+        return None
