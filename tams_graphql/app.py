@@ -28,7 +28,7 @@ from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.store import MediaStore, MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.metadata.sqlite.engine import SQLiteEngine
-from tams_graphql.metadata.sqlite.schema import SchemaError
+from tams_graphql.metadata.tables import SchemaError
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.model.identifiers import is_uuid
 from tams_graphql.observability import RequestLog

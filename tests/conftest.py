@@ -1,9 +1,13 @@
-"""Settings that all tests share: Hypothesis profiles and the `--soak` switch."""
+"""Settings that all tests share: Hypothesis profiles, the `--soak` switch, one VAST emulator."""
 
 import os
+from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
+
+from tests.vast_emulator.running import Running, emulator
 
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile("slow", max_examples=100_000, deadline=None)
@@ -20,3 +24,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     soaking = [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=soaking)
     items[:] = [item for item in items if item not in soaking]
+
+
+@pytest.fixture(scope="session")
+def vast() -> Iterator[Running]:
+    """A VAST emulator that all tests of a process share, each with a schema of its own."""
+    if find_spec("vastdb") is None:
+        pytest.skip("vastdb is not installed (pip install 'tams-graphql[vast]')")
+    with emulator("--shuffle") as running:
+        yield running

@@ -16,6 +16,10 @@ SCHEMA_VERSION = 1
 """Version of everything in this file; engines store it and migrate from older ones."""
 
 
+class SchemaError(RuntimeError):
+    """The index was written by a newer version of this program, or is none of ours."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """One table: `key` is the primary sort order and unique; `orders` are further ones.

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -72,10 +72,19 @@ class CommandQueue:
             self._closing = True
             self._arrived.notify()
 
-    def wait(self) -> Waiting | None:
-        """The command that waits longest, once there is one; ``None``: closed and empty."""
+    @property
+    def finished(self) -> bool:
+        """Whether nothing waits and nothing will."""
+        return self._closing and not self._waiting
+
+    def wait(self, seconds: float | None = None) -> Waiting | None:
+        """The command that waits longest, once there is one.
+
+        Returns:
+            ``None`` if the queue is finished, or none came within `seconds`.
+        """
         with self._arrived:
-            self._arrived.wait_for(lambda: self._waiting or self._closing)
+            self._arrived.wait_for(lambda: self._waiting or self._closing, seconds)
         return self.next()
 
     def next(self, arrived_by: float = float("inf")) -> Waiting | None:
@@ -85,3 +94,8 @@ class CommandQueue:
             if waiting.future.set_running_or_notify_cancel():
                 return waiting
         return None
+
+    def all(self, arrived_by: float) -> Iterator[Waiting]:
+        """The commands that wait and arrived by then (monotonic time)."""
+        while (waiting := self.next(arrived_by)) is not None:
+            yield waiting

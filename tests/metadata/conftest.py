@@ -1,4 +1,4 @@
-"""Both engines, and a few stories told through their port."""
+"""All engines, and a few stories told through their port."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,15 +10,18 @@ from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.metadata.sqlite import SQLiteEngine
 from tests.metadata.rows import SECOND, segment_row, source_row, stored
 from tests.metadata.vast_shaped import VastShapedEngine
+from tests.support.vast import opened
 
 
-@pytest.fixture(params=["sqlite", "vast_shaped"])
+@pytest.fixture(params=["sqlite", "vast_shaped", "vast"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MetadataEngine]:
     engine: MetadataEngine
     if request.param == "sqlite":
         engine = await SQLiteEngine.open(tmp_path / "index.db", readers=2)
-    else:
+    elif request.param == "vast_shaped":
         engine = VastShapedEngine()
+    else:
+        engine = await opened(request.getfixturevalue("vast"))
     yield engine
     await engine.close()
 

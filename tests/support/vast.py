@@ -1,5 +1,6 @@
 """A VAST DB session for tests, through the unmodified SDK, and a skip where there is none."""
 
+import itertools
 import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tams_graphql.metadata.engine import MetadataEngine
 from tests.vast_emulator.running import ACCESS_KEY, BUCKET, SECRET_KEY, Running
 
 needs_vastdb = pytest.mark.skipif(
@@ -72,3 +74,26 @@ def cluster_of(running: Running) -> Cluster:
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)
     session = vastdb.connect(endpoint=running.url, access=ACCESS_KEY, secret=SECRET_KEY, timeout=10)
     return Cluster(running, session, TableMetadata(TableRef(BUCKET, "s", "t")))
+
+
+_schemas = itertools.count()
+
+
+def fresh_target(running: Running) -> Any:
+    """An index of its own in an emulator; nothing of it exists yet."""
+    from tams_graphql.metadata.vast.cluster import Target
+
+    return Target(
+        endpoints=(running.url,),
+        bucket=BUCKET,
+        schema=f"index_{next(_schemas)}",
+        access_key=ACCESS_KEY,
+        secret_key=SECRET_KEY,
+    )
+
+
+async def opened(running: Running) -> MetadataEngine:
+    """A `VastEngine` with an index of its own in an emulator."""
+    from tams_graphql.metadata.vast.engine import VastEngine
+
+    return await VastEngine.open(fresh_target(running), threads=4)

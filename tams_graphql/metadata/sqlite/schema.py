@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from tams_graphql.metadata import tables
-from tams_graphql.metadata.tables import Table
+from tams_graphql.metadata.tables import SchemaError, Table
 
 APPLICATION_ID = int.from_bytes(b"TAMS")
 
@@ -21,10 +21,6 @@ Migration: TypeAlias = Callable[[sqlite3.Connection], None]
 MIGRATIONS: Mapping[int, Migration] = {}
 """``MIGRATIONS[n]`` takes a file from version n to n + 1; whoever raises
 `tables.SCHEMA_VERSION` adds the step here."""
-
-
-class SchemaError(RuntimeError):
-    """The file was written by a newer version of this program, or by another program."""
 
 
 def prepare(

@@ -110,8 +110,7 @@ class Writer:
             self.require_file()
         except (sqlite3.Error, Unavailable):
             # Whoever has waited through the whole budget is told now, not after one more each.
-            while (waiting := self._queue.next(began)) is not None:
-                batch.append(waiting)
+            batch.extend(self._queue.all(arrived_by=began))
             raise
 
     def _fill(self, batch: list[Waiting]) -> None:

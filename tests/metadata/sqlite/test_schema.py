@@ -8,6 +8,7 @@ import pytest
 
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.sqlite import SQLiteEngine, schema
+from tams_graphql.metadata.tables import SchemaError
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ async def test_a_newer_file_is_refused_and_left_as_it_is(
 ) -> None:
     schema.prepare(connection)
     connection.execute(f"PRAGMA user_version = {tables.SCHEMA_VERSION + 1}")
-    with pytest.raises(schema.SchemaError, match=r"schema version 2, .* knows up to 1"):
+    with pytest.raises(SchemaError, match=r"schema version 2, .* knows up to 1"):
         await SQLiteEngine.open(index_file)
     assert version(connection) == tables.SCHEMA_VERSION + 1
 
@@ -104,6 +105,6 @@ async def test_another_programs_file_is_refused(
     connection: sqlite3.Connection, index_file: Path
 ) -> None:
     connection.execute("CREATE TABLE recipes (name TEXT)")
-    with pytest.raises(schema.SchemaError, match="another program"):
+    with pytest.raises(SchemaError, match="another program"):
         await SQLiteEngine.open(index_file)
     assert columns(connection, "guards") == []

@@ -1,0 +1,96 @@
+"""How close together the segments of a flow are: a guess that saves queries, never a rule.
+
+A page of a long flow is one query if we know about where it ends. What earlier pages showed, and
+what the flow's own row says about all of its segments, is remembered here. A wrong guess costs a
+query more.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tams_graphql.metadata import tables
+from tams_graphql.metadata.engine import Key, OneOf, Scan
+from tams_graphql.metadata.vast.queries import Query, Select
+
+_REMEMBERED = 10_000
+_SLACK = 1.25
+
+ROLLUP = ("flow_id", "segment_count", "start_ns", "end_ns")
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """Nanoseconds from one start to the next, and the first and last start seen so far."""
+
+    spacing_ns: float
+    first_ns: int
+    last_ns: int
+
+
+class Densities:
+    """Densities of the partitions read last; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Key, Density] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def guess(self, scan: Scan, prefix: Key) -> int | None:
+        """The start (ns) that a page of `scan` most likely does not go beyond, if known."""
+        if not _applies(scan, prefix):
+            return None
+        with self._lock:
+            density = self._known.get(prefix)
+        return None if density is None else _page_end(scan, density)
+
+    def learn(self, scan: Scan, prefix: Key, page: pa.Table) -> None:
+        """Remember what a page of a long partition showed."""
+        if not _applies(scan, prefix) or page.num_rows < 2:
+            return
+        column = page[tables.SEGMENTS.key[-1]]
+        edges = sorted((column[0].as_py(), column[-1].as_py()))
+        spacing = (edges[1] - edges[0]) / (page.num_rows - 1)
+        with self._lock:
+            old = self._known.get(prefix, Density(spacing, *edges))
+            self._remember(
+                prefix,
+                Density(spacing, min(old.first_ns, edges[0]), max(old.last_ns, edges[1])),
+            )
+
+    def learn_from_flows(self, flow_ids: list[str], select: Select) -> None:
+        """Remember what the rows of these flows say; one query if any is unknown."""
+        with self._lock:
+            unknown = [one for one in flow_ids if (one,) not in self._known]
+        if not unknown:
+            return
+        conditions = (OneOf("flow_id", tuple(unknown)),)
+        found = select(Query(table=tables.FLOWS, columns=ROLLUP, conditions=conditions)).rows
+        with self._lock:
+            for flow_id, count, start, end in zip(
+                *(found[name].to_pylist() for name in ROLLUP), strict=True
+            ):
+                if count:
+                    self._remember((flow_id,), Density((end - start) / count, start, end))
+
+    def _remember(self, prefix: Key, density: Density) -> None:
+        self._known[prefix] = density
+        self._known.move_to_end(prefix)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+
+def _applies(scan: Scan, prefix: Key) -> bool:
+    return scan.table is tables.SEGMENTS and scan.order == "key" and len(prefix) == 1
+
+
+def _page_end(scan: Scan, density: Density) -> int:
+    length = int(density.spacing_ns * (scan.limit + 1) * _SLACK) + 1
+    start, end = scan.overlapping or (None, None)
+    seen = scan.after[0] if scan.after else None
+    if scan.reverse:
+        edges = [edge for edge in (seen, end, density.last_ns) if isinstance(edge, int)]
+        return min(edges) - length
+    edges = [edge for edge in (seen, start, density.first_ns) if isinstance(edge, int)]
+    return max(edges) + length

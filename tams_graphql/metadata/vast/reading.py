@@ -1,0 +1,97 @@
+"""The reads of the port, each by as few queries as it takes (`walking`, `grouping`)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from tams_graphql.metadata.engine import Key, Scan
+from tams_graphql.metadata.tables import Table
+from tams_graphql.metadata.vast.density import Densities
+from tams_graphql.metadata.vast.grouping import grouped, keep_keys
+from tams_graphql.metadata.vast.queries import Query, Select
+from tams_graphql.metadata.vast.selecting import chunks
+from tams_graphql.metadata.vast.walking import (
+    Walk,
+    count_rows,
+    first_rows,
+    in_turn,
+    known,
+    same_keys,
+    walk_of,
+)
+
+_TOGETHER = 4_096
+_TIMES = 4
+
+
+class Reading:
+    """Reads by one `Select`, which decides on snapshot and transaction.
+
+    Raises, from every method:
+        ValueError: the scan is none that the port offers.
+    """
+
+    def __init__(self, select: Select, densities: Densities) -> None:
+        self._select = select
+        self._densities = densities
+
+    def get(
+        self, table: Table, keys: Sequence[Key], columns: tuple[str, ...] | None = None
+    ) -> pa.Table:
+        """See `View.get`."""
+        wanted = known(table, columns)
+        read = tuple(dict.fromkeys((*wanted, *table.key)))
+        parts = []
+        for some in chunks(list(dict.fromkeys(keys))):
+            query = Query(table=table, columns=read, conditions=same_keys(table.key, some))
+            parts.append(keep_keys(self._select(query).rows, table.key, some))
+        return _told(table, wanted, parts)
+
+    def page(self, scan: Scan) -> pa.Table:
+        """See `View.page`."""
+        walk = walk_of(scan, (scan.prefix,))
+        parts = [] if walk is None else [self._first(scan, scan.prefix, walk)]
+        return _told(scan.table, known(scan.table, scan.columns), parts)
+
+    def first_per_key(self, scan: Scan, prefixes: Sequence[Key]) -> pa.Table:
+        """See `View.first_per_key`."""
+        parts: list[pa.Table] = []
+        for some in chunks(list(dict.fromkeys(prefixes))):
+            parts += self._first_of_each(scan, some)
+        return _told(scan.table, known(scan.table, scan.columns), parts)
+
+    def count(self, scan: Scan) -> int:
+        """See `View.count`."""
+        walk = walk_of(scan, (scan.prefix,))
+        return 0 if walk is None else count_rows(walk, self._select)
+
+    def _first(self, scan: Scan, prefix: Key, walk: Walk) -> pa.Table:
+        guess = self._densities.guess(scan, prefix)
+        if guess is not None:
+            return in_turn([walk.near(guess), walk.far(guess)], self._select)
+        rows, at_once = first_rows(walk, self._select)
+        if not at_once:
+            self._densities.learn(scan, prefix, rows)
+        return rows
+
+    def _first_of_each(self, scan: Scan, prefixes: tuple[Key, ...]) -> Iterator[pa.Table]:
+        walk = walk_of(scan, prefixes)
+        if walk is None:
+            return
+        names = scan.table.order(scan.order)[: len(prefixes[0])]
+        query = walk.query(max(_TOGETHER, _TIMES * scan.limit * len(prefixes)))
+        query = replace(query, columns=tuple(dict.fromkeys((*query.columns, *names))))
+        answer = self._select(query)
+        if answer.complete:
+            yield grouped(walk, answer.rows, names, prefixes)
+            return
+        for prefix in prefixes:
+            alone = walk_of(scan, (prefix,))
+            if alone is not None:
+                yield self._first(scan, prefix, alone)
+
+
+def _told(table: Table, columns: tuple[str, ...], parts: Sequence[pa.Table]) -> pa.Table:
+    schema = pa.schema([table.schema.field(name) for name in columns])
+    return pa.concat_tables([schema.empty_table(), *(part.select(columns) for part in parts)])

@@ -1,0 +1,204 @@
+"""The tables as VAST DB keeps them: made once, in one transaction, and checked at every start.
+
+1. An absent schema is made with all tables, the guard rows, the lanes and the version.
+2. An older one is taken step by step, in the transaction that all steps share.
+3. A newer one, or one whose tables are not ours, is refused and left untouched.
+
+Rows that many transactions contend for are in tables without a sort order (INVARIANTS): sorting
+moves rows in the background, and nobody knows what that does to a conflict.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+from vastdb import errors
+from vastdb.table_metadata import TableMetadata, TableRef, TableType
+
+from tams_graphql.metadata import tables
+from tams_graphql.metadata.tables import SchemaError, Table
+from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
+from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, errors_told
+from tams_graphql.metadata.vast.queries import Query
+from tams_graphql.metadata.vast.selecting import Catalogue, select_in
+from tams_graphql.model.errors import Unavailable
+
+LANE_COUNT = 64
+
+LANES = Table(
+    "lanes",
+    pa.schema(
+        [
+            pa.field("lane", pa.int64(), nullable=False),
+            pa.field("owner", pa.string()),
+            pa.field("epoch", pa.int64(), nullable=False),
+            pa.field("lease_until_us", pa.int64(), nullable=False),
+            pa.field("commit_id", pa.string()),
+        ]
+    ),
+    key=("lane",),
+)
+"""One row for each writing process (see `lanes`)."""
+
+PROBES = Table(
+    "probes",
+    pa.schema(
+        [
+            pa.field("probe_id", pa.string(), nullable=False),
+            pa.field("version", pa.int64(), nullable=False),
+        ]
+    ),
+    key=("probe_id",),
+)
+"""Where a starting process tries out whether two updates of one row conflict."""
+
+VERSIONS = Table(
+    "versions",
+    pa.schema(
+        [
+            pa.field("component", pa.string(), nullable=False),
+            pa.field("version", pa.int64(), nullable=False),
+        ]
+    ),
+    key=("component",),
+)
+"""The one row ``index`` has the `tables.SCHEMA_VERSION` that the tables are at."""
+
+TABLES = (*tables.TABLES, LANES, PROBES, VERSIONS)
+CONTENDED = frozenset({tables.FLOWS, tables.SOURCES, tables.GUARDS, LANES, PROBES, VERSIONS})
+
+Migration: TypeAlias = Callable[[Transaction, Catalogue], None]
+
+MIGRATIONS: Mapping[int, Migration] = {}
+"""``MIGRATIONS[n]`` takes the tables from version n to n + 1; whoever raises
+`tables.SCHEMA_VERSION` adds the step here."""
+
+_TRIES = 20
+
+
+def catalogue_of(target: Target) -> Catalogue:
+    """The SDK's description of all tables, made without asking the cluster."""
+    return {
+        table: TableMetadata(
+            TableRef(target.bucket, target.schema, table.name),
+            table.schema,
+            TableType.Regular if table in CONTENDED else TableType.Elysium,
+        )
+        for table in TABLES
+    }
+
+
+def prepare(
+    cluster: Cluster,
+    version: int = tables.SCHEMA_VERSION,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+) -> Catalogue:
+    """Make the schema a current index; several processes may do so at the same time.
+
+    Raises:
+        SchemaError: the index is newer than `version`, or its tables are not ours.
+        Unavailable: the bucket does not exist, or the cluster does not answer.
+    """
+    catalogue = catalogue_of(cluster.target)
+    for _ in range(_TRIES):
+        transaction = cluster.begin()
+        try:
+            with _sdk_errors_told(cluster.target):
+                _bring_to(transaction, catalogue, version, migrations)
+            transaction.commit()
+        except (RowConflict, TransactionLost):
+            # Another process makes the same tables; next time they are there.
+            transaction.rollback()
+            time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 jitter, not a secret
+        except BaseException:
+            transaction.rollback()
+            raise
+        else:
+            return catalogue
+    raise Unavailable("other processes keep changing the index's tables; try again")
+
+
+@contextmanager
+def _sdk_errors_told(target: Target) -> Iterator[None]:
+    try:
+        with errors_told():
+            yield
+    except errors.MissingBucket as error:
+        raise Unavailable(
+            f"the bucket {target.bucket!r} does not exist on the VAST cluster, or these"
+            " credentials may not see it"
+        ) from error
+    except errors.Exists as error:
+        raise RowConflict(str(error)) from error
+    except errors.MissingTable as error:
+        raise SchemaError(
+            f"the schema {target.bucket}/{target.schema} lacks tables of the index: {error}"
+        ) from error
+
+
+def _bring_to(
+    transaction: Transaction,
+    catalogue: Catalogue,
+    version: int,
+    migrations: Mapping[int, Migration],
+) -> None:
+    target = catalogue[VERSIONS].ref
+    bucket = transaction.sdk.bucket(target.bucket)
+    schema = bucket.schema(target.schema, fail_if_missing=False)
+    if schema is None:
+        _create(transaction, bucket.create_schema(target.schema), catalogue)
+        return
+    found = _version(transaction, schema, catalogue)
+    if found > version:
+        raise SchemaError(
+            f"the index has schema version {found}, this program knows up to {version};"
+            " run the newer program"
+        )
+    for step in range(found, version):
+        migrations[step](transaction, catalogue)
+    if found < version:
+        _set_version(transaction, catalogue, version)
+    _require_columns(schema)
+
+
+def _create(transaction: Transaction, schema: Any, catalogue: Catalogue) -> None:
+    for table in TABLES:
+        key = [] if table in CONTENDED else list(table.key)
+        schema.create_table(table.name, table.schema, sorting_key=key)
+    guards = [{"guard_id": f"{n:04d}", "version": 0} for n in range(tables.GUARD_COUNT)]
+    lanes = [{"lane": n, "epoch": 0, "lease_until_us": 0} for n in range(LANE_COUNT)]
+    version = [{"component": "index", "version": tables.SCHEMA_VERSION}]
+    for table, rows in ((tables.GUARDS, guards), (LANES, lanes), (VERSIONS, version)):
+        added = pa.Table.from_pylist(rows, schema=table.schema)
+        transaction.sdk.table_from_metadata(catalogue[table]).insert(added)
+
+
+def _version(transaction: Transaction, schema: Any, catalogue: Catalogue) -> int:
+    if VERSIONS.name not in schema.tablenames():
+        raise SchemaError(
+            f"the schema {schema.name!r} of the bucket exists, but is no index of this program;"
+            " choose another schema"
+        )
+    query = Query(table=VERSIONS, columns=("version",))
+    rows = select_in(transaction, catalogue)(query).rows
+    return int(rows["version"][0].as_py())
+
+
+def _set_version(transaction: Transaction, catalogue: Catalogue, version: int) -> None:
+    query = Query(table=VERSIONS, columns=(), row_ids=True)
+    rows = select_in(transaction, catalogue)(query).rows
+    changed = rows.append_column("version", pa.array([version], pa.int64()))
+    transaction.sdk.table_from_metadata(catalogue[VERSIONS]).update(changed)
+
+
+def _require_columns(schema: Any) -> None:
+    for table in TABLES:
+        found = schema.table(table.name).columns()
+        missing = {field.name: field.type for field in table.schema} != {
+            field.name: field.type for field in found
+        }
+        if missing:
+            raise SchemaError(f"the table {table.name!r} of the index has other columns than ours")

@@ -1,0 +1,206 @@
+"""The one writer of this process: a thread in whose transactions commands share (group commit).
+
+1. It takes what waits, up to `MAX_COMMANDS`, and begins a transaction: the lane first, then the
+   union of what the commands rely on, in sorted order.
+2. Commands run one by one; what one raises is its own answer and leaves the others alone.
+3. The transaction commits; only then is anyone answered.
+4. On a conflict everything is run again, after a pause with jitter. A group that keeps losing is
+   split in two, flow by flow; so is one that the cluster refuses, until the culprit is alone.
+5. If the answer to a commit is lost, the lane's `commit_id` tells whether it came to be.
+"""
+
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future
+from itertools import chain
+from typing import TypeVar
+
+from tams_graphql.metadata.engine import Aggregate, Command
+from tams_graphql.metadata.vast.cluster import Cluster, Transaction
+from tams_graphql.metadata.vast.density import Densities
+from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, Unreachable
+from tams_graphql.metadata.vast.lanes import Lane
+from tams_graphql.metadata.vast.selecting import Catalogue
+from tams_graphql.metadata.vast.writing import WriteView
+from tams_graphql.metadata.waiting import CommandQueue, Waiting
+from tams_graphql.model.errors import Unavailable
+
+MAX_COMMANDS = 64
+MAX_ROWS = 5_000
+BUDGET_SECONDS = 20.0
+"""How long a command is tried again after conflicts; then its caller is told to come back."""
+
+_PAUSE, _LONGEST_PAUSE = 0.004, 0.25
+_SPLIT_AFTER = 3
+_TRIES_WITHOUT_ANSWER = 2
+
+T = TypeVar("T")
+
+
+class Writer:
+    """Owns the lane. Safe to call from any thread.
+
+    Args:
+        cluster: where to write.
+        catalogue: the tables.
+        lane: this process's lane.
+        densities: shared with the readers.
+        conflict_rows: ``False`` leaves the locking out: the deliberately broken build of tests.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        catalogue: Catalogue,
+        lane: Lane,
+        densities: Densities,
+        *,
+        conflict_rows: bool = True,
+    ) -> None:
+        self._cluster = cluster
+        self._catalogue = catalogue
+        self._lane = lane
+        self._densities = densities
+        self._conflict_rows = conflict_rows
+        self._queue = CommandQueue()
+        self._thread = threading.Thread(target=self._run, name="tams-vast-write", daemon=True)
+        self._thread.start()
+
+    def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
+        """See `CommandQueue.submit`."""
+        return self._queue.submit(command, relies_on)
+
+    def close(self) -> None:
+        """Commit what waits and give the lane back. Blocks."""
+        self._queue.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._queue.finished:
+            first = self._queue.wait(self._lane.renew_after)
+            if first is None:
+                self._lane.renew()
+                continue
+            batch = [first]
+            while len(batch) < MAX_COMMANDS and (waiting := self._queue.next()) is not None:
+                batch.append(waiting)
+            self._answer(batch)
+        self._lane.release()
+
+    def _answer(self, batch: list[Waiting]) -> None:
+        groups = [batch]
+        while groups:
+            group = groups.pop(0)
+            began = time.monotonic()
+            try:
+                self._lane.require()
+                transaction = self._cluster.begin()
+            except Unavailable as error:
+                # Whoever has waited through this is told now, not after one more each.
+                _fail(chain(group, *groups, self._queue.all(arrived_by=began)), error)
+                return
+            groups[:0] = self._tried(transaction, group)
+
+    def _tried(self, transaction: Transaction, group: list[Waiting]) -> list[list[Waiting]]:
+        """Answer as many of `group` as can be; in which groups to go on with the others."""
+        try:
+            done = self._perform(transaction, group)
+        except (RowConflict, TransactionLost, Unreachable) as error:
+            transaction.rollback()
+            return _again(group, error)
+        except Unavailable as error:
+            transaction.rollback()
+            if len(group) == 1:
+                _fail(group, error)
+                return []
+            return _halves(group)
+        for waiting in done:
+            waiting.settle()
+        return [group[len(done) :]] if len(done) < len(group) else []
+
+    def _perform(self, transaction: Transaction, group: list[Waiting]) -> list[Waiting]:
+        commit_id = self._lane.lock(transaction)
+        view = WriteView(transaction, self._catalogue, self._densities)
+        if self._conflict_rows:
+            view.lock(Counter(chain.from_iterable(waiting.aggregates for waiting in group)))
+        done: list[Waiting] = []
+        rows = 0
+        for waiting in group:
+            rows += _run_command(waiting, view)
+            done.append(waiting)
+            if rows >= MAX_ROWS:
+                break
+        if all(waiting.failure for waiting in done):
+            transaction.rollback()
+            return done
+        view.write()
+        self._commit(transaction, commit_id)
+        return done
+
+    def _commit(self, transaction: Transaction, commit_id: str) -> None:
+        try:
+            transaction.commit()
+        except Unreachable:
+            self._settle(transaction, commit_id)
+
+    def _settle(self, transaction: Transaction, commit_id: str) -> None:
+        # A repeated commit is answered if the first one never arrived; a refusal says nothing.
+        with contextlib.suppress(RowConflict, TransactionLost, Unavailable):
+            transaction.commit()
+            return
+        if not self._lane.committed(commit_id):
+            raise TransactionLost("the commit did not come to be")
+
+
+def _run_command(waiting: Waiting, view: WriteView) -> int:
+    waiting.failure = None
+    try:
+        changes = waiting.command(view)
+        rows = view.accept(changes)
+    except (RowConflict, TransactionLost, Unavailable):
+        raise
+    except Exception as error:  # noqa: BLE001 whatever a command raises is its caller's
+        waiting.failure = error
+        return 0
+    waiting.answer = changes.answer
+    return rows
+
+
+def _again(group: list[Waiting], error: Exception) -> list[list[Waiting]]:
+    """Pause, and say in which groups to try again who has time left."""
+    now = time.monotonic()
+    left = [one for one in group if now - one.arrived < BUDGET_SECONDS]
+    _fail([one for one in group if one not in left], _spent(error))
+    for waiting in left:
+        waiting.attempts += 1
+    attempts = max((waiting.attempts for waiting in left), default=0)
+    if isinstance(error, Unreachable) and attempts > _TRIES_WITHOUT_ANSWER:
+        _fail(left, error)
+        return []
+    time.sleep(random.uniform(0, min(_PAUSE * 2**attempts, _LONGEST_PAUSE)))  # noqa: S311 jitter
+    return _halves(left) if attempts >= _SPLIT_AFTER else [left] if left else []
+
+
+def _halves(group: list[Waiting]) -> list[list[Waiting]]:
+    by_flow = sorted(group, key=lambda waiting: waiting.aggregates[:1])
+    middle = len(by_flow) // 2
+    return [half for half in (by_flow[:middle], by_flow[middle:]) if half]
+
+
+def _spent(error: Exception) -> Unavailable:
+    if isinstance(error, Unavailable):
+        return error
+    return Unavailable(
+        "the metadata store (VAST DB) has too many concurrent writers of the same flows;"
+        " nothing was changed, try again"
+    )
+
+
+def _fail(group: Iterable[Waiting], error: Exception) -> None:
+    for waiting in group:
+        waiting.failure = error
+        waiting.settle()

@@ -1,0 +1,150 @@
+"""One write transaction: lock, let the commands read, write, commit.
+
+1. Lock: count up the `version` of every row that a command relies on, before anything is read
+   that a decision rests on (INVARIANTS: safe even where reads are of the latest commit).
+2. Commands run one after the other over an `Overlay`.
+3. Write: for each table one delete, one update for each set of columns, inserts of up to 4 MiB.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tams_graphql.metadata.engine import Aggregate, Changes, Key
+from tams_graphql.metadata.tables import Table
+from tams_graphql.metadata.vast.cluster import Transaction
+from tams_graphql.metadata.vast.density import Densities
+from tams_graphql.metadata.vast.faults import errors_told
+from tams_graphql.metadata.vast.overlay import Overlay, Touched
+from tams_graphql.metadata.vast.queries import ROW_ID, Query
+from tams_graphql.metadata.vast.reading import Reading
+from tams_graphql.metadata.vast.schema import CONTENDED
+from tams_graphql.metadata.vast.selecting import Catalogue, chunks, select_in
+from tams_graphql.metadata.vast.walking import known, same_keys
+from tams_graphql.metadata.waiting import in_order
+
+_MOST_BYTES = 4 * 1024**2
+"""Of one insert; the protocol's limit is 5 MiB, its framing included."""
+
+
+class WriteView(Reading):
+    """What commands see: the snapshot, and what those before them want changed."""
+
+    def __init__(
+        self, transaction: Transaction, catalogue: Catalogue, densities: Densities
+    ) -> None:
+        self._transaction = transaction
+        self._catalogue = catalogue
+        self._stored = select_in(transaction, catalogue)
+        self._overlay = Overlay(self._stored)
+        self._locked: set[Aggregate] = set()
+        super().__init__(self._overlay.select, densities)
+
+    def get(
+        self, table: Table, keys: Sequence[Key], columns: tuple[str, ...] | None = None
+    ) -> pa.Table:
+        """See `View.get`."""
+        wanted = known(table, columns)
+        schema = pa.schema([table.schema.field(name) for name in wanted])
+        return pa.Table.from_pylist(self._overlay.get(table, keys), schema=schema)
+
+    def rely_on(self, *aggregates: Aggregate) -> None:
+        """See `View.rely_on`: what a command has not read yet can be locked as late as now."""
+        self.lock(Counter(set(aggregates) - self._locked))
+
+    def lock(self, aggregates: Counter[Aggregate]) -> None:
+        """Count up the version of each aggregate that exists, by as many as rely on it.
+
+        Raises:
+            RowConflict: another transaction has one of them.
+        """
+        self._locked.update(aggregates)
+        for table, alike in groupby(in_order(aggregates), key=lambda one: one.table):
+            times = {one.identifier: aggregates[one] for one in alike}
+            for some in chunks(list(times)):
+                self._count_up(table, {identifier: times[identifier] for identifier in some})
+
+    def accept(self, changes: Changes[Any]) -> int:
+        """See `Overlay.accept`."""
+        return self._overlay.accept(changes)
+
+    def write(self) -> None:
+        """Send everything accepted to the cluster, within the transaction."""
+        for table, touched in self._overlay.touched():
+            with errors_told():
+                write(
+                    self._transaction.sdk.table_from_metadata(self._catalogue[table]),
+                    table,
+                    touched,
+                )
+
+    def _count_up(self, table: Table, times: dict[str, int]) -> None:
+        name = table.key[0]
+        keys = tuple((identifier,) for identifier in times)
+        found = self._stored(
+            Query(
+                table=table,
+                columns=(name, "version"),
+                conditions=same_keys(table.key, keys),
+                row_ids=True,
+            )
+        ).rows
+        if found.num_rows:
+            by = pa.array([times[one] for one in found[name].to_pylist()], pa.int64())
+            versions = pc.add(found["version"], by)
+            with errors_told():
+                self._transaction.sdk.table_from_metadata(self._catalogue[table]).update(
+                    with_row_ids(table, found[ROW_ID], {"version": versions})
+                )
+        self._overlay.forget(table, keys)
+        for identifier, by_times in times.items():
+            self._overlay.counted_up(table, (identifier,), by_times)
+
+
+def write(stored: Any, table: Table, touched: Sequence[Touched]) -> None:
+    """Apply `touched` to `stored`, the SDK's table in a transaction.
+
+    Raises:
+        Exception: whatever the SDK raises; see `faults.errors_told`.
+    """
+    surplus = [row_id for one in touched for row_id in one.row_ids[one.row is not None :]]
+    if surplus:
+        stored.delete(with_row_ids(table, surplus, {}))
+    for names, alike in _by_columns(touched):
+        values = {name: [one.row[name] for one in alike if one.row] for name in names}
+        stored.update(with_row_ids(table, [one.row_ids[0] for one in alike], values))
+    inserted = [one.row for one in touched if one.row is not None and not one.row_ids]
+    for batch in _batches(pa.Table.from_pylist(inserted, schema=table.schema)):
+        stored.insert(batch)
+
+
+def with_row_ids(
+    table: Table, row_ids: Sequence[Any] | pa.ChunkedArray, values: Mapping[str, Any]
+) -> pa.Table:
+    """Rows for the SDK's `update` or `delete`, with exactly the types of `table`."""
+    kind = pa.uint64() if table in CONTENDED else pa.decimal128(38, 0)
+    fields = [table.schema.field(name) for name in values]
+    schema = pa.schema([pa.field(ROW_ID, kind), *fields])
+    return pa.table({ROW_ID: row_ids, **values}, schema=schema)
+
+
+def _by_columns(touched: Sequence[Touched]) -> Iterator[tuple[list[str], list[Touched]]]:
+    groups: dict[frozenset[str], list[Touched]] = {}
+    for one in touched:
+        if one.row is not None and one.row_ids and one.changed:
+            groups.setdefault(frozenset(one.changed), []).append(one)
+    for names, alike in groups.items():
+        yield sorted(names), alike
+
+
+def _batches(rows: pa.Table) -> Iterator[pa.Table]:
+    if not rows.num_rows:
+        return
+    each = max(1, rows.nbytes // rows.num_rows)
+    most = max(1, _MOST_BYTES // each)
+    for first in range(0, rows.num_rows, most):
+        yield rows.slice(first, most)
