@@ -1,5 +1,6 @@
-"""The storage backends that the settings ask for. boto3 is imported only if one needs it."""
+"""The backends that the settings ask for. boto3 and vastdb are imported only if one needs them."""
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from tams_graphql.media.store import StorageBackend
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.settings import Settings
 from tams_graphql.storage_settings import S3BackendSettings
+from tams_graphql.vast_settings import VastSettings
 
 if TYPE_CHECKING:
     from tams_graphql.media.s3.store import S3Store
+    from tams_graphql.metadata.vast.cluster import Target
 
 _THREADS = 16
 """Blocking calls at once per bucket."""
@@ -72,6 +75,36 @@ def close_all(stores: Sequence["S3Store"]) -> None:
         store.close()
 
 
+def vast_target(given: VastSettings) -> "Target":
+    """Where the index is and how to get there; the cluster is not asked for anything yet.
+
+    Raises:
+        Unavailable: vastdb is not installed, or credentials are missing.
+    """
+    if find_spec("vastdb") is None:
+        raise Unavailable("VAST DB needs its SDK: pip install 'tams-graphql[vast]'")
+    from tams_graphql.metadata.vast.cluster import Target
+
+    access, secret = _credentials(given.credentials_env)
+    return Target(
+        endpoints=tuple(_address(url) for url in given.endpoints),
+        bucket=given.bucket,
+        schema=given.db_schema,
+        access_key=access,
+        secret_key=secret,
+        verify=str(given.tls_ca_file) if given.tls_ca_file else given.verify_tls,
+        timeout=given.timeout,
+    )
+
+
+def _credentials(prefix: str) -> tuple[str, str]:
+    names = (f"{prefix}ACCESS_KEY_ID", f"{prefix}SECRET_ACCESS_KEY")
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        raise Unavailable(f"VAST DB: set {' and '.join(missing)} in the environment")
+    return os.environ[names[0]], os.environ[names[1]]
+
+
 async def why_unusable(store: "S3Store") -> str | None:
     """Why the bucket can't be used now; ``None`` if it can."""
     try:
@@ -95,4 +128,8 @@ def _described(given: S3BackendSettings) -> StorageBackend:
 
 
 def _text(url: HttpUrl | None) -> str | None:
-    return None if url is None else str(url).rstrip("/")
+    return None if url is None else _address(url)
+
+
+def _address(url: HttpUrl) -> str:
+    return str(url).rstrip("/")

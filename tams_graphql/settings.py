@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from tams_graphql.storage_settings import S3BackendSettings
+from tams_graphql.vast_settings import VastSettings
 
 Seconds = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
         default_factory=list,
         description="S3 buckets to keep media in (JSON list, or [[storage_backends]] in tams.toml);"
         " see docs/storage-backends.md.",
+    )
+    vast: VastSettings | None = Field(
+        None,
+        description="Keep the index in VAST DB instead of a file in the data folder (JSON object,"
+        " or [vast] in tams.toml).",
     )
     head_urls_in_rest: bool = Field(
         False,

@@ -144,6 +144,7 @@ def test_only_the_wiring_imports_implementations() -> None:
     wiring = {"tams_graphql.app", "tams_graphql.backends", "tams_graphql.cli"}
     implementations = (
         "tams_graphql.metadata.sqlite",
+        "tams_graphql.metadata.vast",
         "tams_graphql.media.filesystem",
         "tams_graphql.media.s3",
     )

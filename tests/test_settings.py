@@ -131,3 +131,51 @@ def test_backends_that_contradict_each_other_are_refused(
     with pytest.raises(ValidationError, match=message) as refused:
         Settings(**given)
     assert "hush" not in str(refused.value)
+
+
+VAST = {"endpoints": ["https://vip1.example", "https://vip2.example:8443/"], "bucket": "index"}
+
+
+def test_an_index_in_vast_db_comes_from_the_file_or_as_json(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings().vast is None
+    (elsewhere / "tams.toml").write_text(
+        '[vast]\nendpoints = ["http://127.0.0.1:9090"]\nbucket = "index"\nschema = "other"\n'
+    )
+    found = Settings().vast
+    assert found is not None
+    assert (found.bucket, found.db_schema, found.timeout, found.threads) == (
+        "index", "other", 10.0, 16,
+    )  # fmt: skip
+    assert setting_sources(())["vast"] == "tams.toml"
+    (elsewhere / "tams.toml").unlink()
+    monkeypatch.setenv("TAMS_VAST", json.dumps(VAST))
+    found = Settings().vast
+    assert found is not None
+    assert (found.db_schema, found.verify_tls) == ("tams", True)
+    assert [str(url) for url in found.endpoints] == [
+        "https://vip1.example/",
+        "https://vip2.example:8443/",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"endpoints": []}, "at least 1"),
+        ({"endpoints": ["https://a:hush@vip1.example"]}, "no credentials"),
+        ({"endpoints": ["https://vip1.example/?hush"]}, "no credentials"),
+        ({"endpoints": ["https://vip1.example/hush"]}, "no path"),
+        ({"endpoints": ["https://vip1.example", "https://vip1.example/"]}, "the same"),
+        ({"secret_key": "hush"}, "secret_key"),
+        ({"schema": "a/b"}, "pattern"),
+        ({"verify_tls": False, "tls_ca_file": "x"}, "verify_tls"),
+        ({"timeout": 0}, "greater than 0"),
+        ({"threads": 0}, "greater than 0"),
+    ],
+)
+def test_a_vast_db_that_cannot_be_is_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as refused:
+        Settings(vast={**VAST, **given})
+    assert "hush" not in str(refused.value)
