@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 
 from rest_compat.errors import install_error_handlers
 from rest_compat.router import rest_router
-from tams_graphql.backends import close_all, open_s3_stores, why_unusable
+from tams_graphql.backends import close_all, open_index, open_s3_stores, why_unusable
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
@@ -27,8 +27,6 @@ from tams_graphql.media.filesystem.signing import UrlSigner
 from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.store import MediaStore, MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
-from tams_graphql.metadata.sqlite.engine import SQLiteEngine
-from tams_graphql.metadata.tables import SchemaError
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.model.identifiers import is_uuid
 from tams_graphql.observability import RequestLog
@@ -93,18 +91,6 @@ class Server:
         for store, reason in zip(self.buckets, reasons, strict=True):
             if reason is not None:
                 _log.error("storage backend unusable", label=store.backend.label, reason=reason)
-
-
-async def open_index(settings: Settings) -> MetadataEngine:
-    """The metadata engine that the settings ask for.
-
-    Raises:
-        Unavailable: it can't be opened, or is of a newer version or another program.
-    """
-    try:
-        return await SQLiteEngine.open(settings.data / "index.sqlite")
-    except SchemaError as error:
-        raise Unavailable(str(error)) from error
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,5 +1,6 @@
 """The backends that the settings ask for. boto3 and vastdb are imported only if one needs them."""
 
+import asyncio
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -8,6 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import HttpUrl
 
 from tams_graphql.media.store import StorageBackend
+from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.metadata.sqlite.engine import SQLiteEngine
+from tams_graphql.metadata.tables import SchemaError
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.settings import Settings
 from tams_graphql.storage_settings import S3BackendSettings
@@ -75,6 +79,27 @@ def close_all(stores: Sequence["S3Store"]) -> None:
         store.close()
 
 
+async def open_index(settings: Settings) -> MetadataEngine:
+    """The metadata engine that the settings ask for.
+
+    Raises:
+        Unavailable: it can't be opened, or is of a newer version or another program.
+    """
+    try:
+        if settings.vast is not None:
+            return await _open_vast(settings.vast)
+        return await SQLiteEngine.open(settings.data / "index.sqlite")
+    except SchemaError as error:
+        raise Unavailable(str(error)) from error
+
+
+async def _open_vast(given: VastSettings) -> MetadataEngine:
+    target = await asyncio.to_thread(vast_target, given)
+    from tams_graphql.metadata.vast.engine import VastEngine
+
+    return await VastEngine.open(target, threads=given.threads)
+
+
 def vast_target(given: VastSettings) -> "Target":
     """Where the index is and how to get there; the cluster is not asked for anything yet.
 
@@ -95,6 +120,27 @@ def vast_target(given: VastSettings) -> "Target":
         verify=str(given.tls_ca_file) if given.tls_ca_file else given.verify_tls,
         timeout=given.timeout,
     )
+
+
+def vast_index_state(given: VastSettings) -> str:
+    """What stands where the index is to be; nothing is changed.
+
+    Raises:
+        Unavailable: the cluster or its bucket can't be reached, or another program's tables, or
+            those of a newer version, stand there.
+    """
+    target = vast_target(given)
+    from tams_graphql.metadata.vast.cluster import Cluster
+    from tams_graphql.metadata.vast.schema import stored_version
+
+    where = f"VAST DB, {target.bucket}/{target.schema}"
+    try:
+        found = stored_version(Cluster(target))
+    except SchemaError as error:
+        raise Unavailable(str(error)) from error
+    if found is None:
+        return f"{where}: will be created at the first start"
+    return f"{where}, schema version {found}"
 
 
 def _credentials(prefix: str) -> tuple[str, str]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from tams_graphql.model.errors import Unavailable
 from tams_graphql.settings import Settings, is_loopback
 from tams_graphql.storage_settings import S3BackendSettings
+from tams_graphql.vast_settings import VastSettings
 
 _FREE_BYTES = 5 * 1024**3
 
@@ -88,9 +90,10 @@ def _media_tools(_: Settings) -> Finding:
 
 async def index_finding(settings: Settings) -> Finding:
     """Whether the index can be opened and read."""
-    from tams_graphql.app import open_index
-    from tams_graphql.model.errors import Unavailable
+    from tams_graphql.backends import open_index
 
+    if settings.vast is not None:
+        return await _vast_finding(settings.vast)
     path = settings.data / "index.sqlite"
     if not await asyncio.to_thread(path.exists):
         return Finding("index", "will be created at the first start")
@@ -105,10 +108,20 @@ async def index_finding(settings: Settings) -> Finding:
     return Finding("index", str(path))
 
 
+async def _vast_finding(given: VastSettings) -> Finding:
+    from tams_graphql.backends import vast_index_state
+
+    advice = "see docs/run-on-vast.md about endpoints, credentials and the identity policy"
+    try:
+        state = await asyncio.to_thread(vast_index_state, given)
+    except Unavailable as error:
+        return Finding("index", str(error), advice)
+    return Finding("index", state)
+
+
 async def bucket_finding(given: S3BackendSettings) -> Finding:
     """Whether a bucket can be used, and whether it keeps uploads from overwriting."""
     from tams_graphql.backends import open_s3_store
-    from tams_graphql.model.errors import Unavailable
 
     what = f"storage backend {given.label}"
     try:

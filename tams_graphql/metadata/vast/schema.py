@@ -121,6 +121,21 @@ def prepare(
     raise Unavailable("other processes keep changing the index's tables; try again")
 
 
+def stored_version(cluster: Cluster, version: int = tables.SCHEMA_VERSION) -> int | None:
+    """The version of the index that stands there; ``None``: there is none yet.
+
+    Raises:
+        SchemaError: it is newer than `version`, or none of ours.
+        Unavailable: the bucket does not exist, or the cluster does not answer.
+    """
+    target = cluster.target
+    with cluster.reading() as transaction, _sdk_errors_told(target):
+        schema = transaction.sdk.bucket(target.bucket).schema(target.schema, fail_if_missing=False)
+        if schema is None:
+            return None
+        return _version(transaction, schema, catalogue_of(target), version)
+
+
 @contextmanager
 def _sdk_errors_told(target: Target) -> Iterator[None]:
     try:
@@ -151,12 +166,7 @@ def _bring_to(
     if schema is None:
         _create(transaction, bucket.create_schema(target.schema), catalogue)
         return
-    found = _version(transaction, schema, catalogue)
-    if found > version:
-        raise SchemaError(
-            f"the index has schema version {found}, this program knows up to {version};"
-            " run the newer program"
-        )
+    found = _version(transaction, schema, catalogue, version)
     for step in range(found, version):
         migrations[step](transaction, catalogue)
     if found < version:
@@ -176,7 +186,7 @@ def _create(transaction: Transaction, schema: Any, catalogue: Catalogue) -> None
         transaction.sdk.table_from_metadata(catalogue[table]).insert(added)
 
 
-def _version(transaction: Transaction, schema: Any, catalogue: Catalogue) -> int:
+def _version(transaction: Transaction, schema: Any, catalogue: Catalogue, newest: int) -> int:
     if VERSIONS.name not in schema.tablenames():
         raise SchemaError(
             f"the schema {schema.name!r} of the bucket exists, but is no index of this program;"
@@ -184,7 +194,13 @@ def _version(transaction: Transaction, schema: Any, catalogue: Catalogue) -> int
         )
     query = Query(table=VERSIONS, columns=("version",))
     rows = select_in(transaction, catalogue)(query).rows
-    return int(rows["version"][0].as_py())
+    found = int(rows["version"][0].as_py())
+    if found > newest:
+        raise SchemaError(
+            f"the index has schema version {found}, this program knows up to {newest};"
+            " run the newer program"
+        )
+    return found
 
 
 def _set_version(transaction: Transaction, catalogue: Catalogue, version: int) -> None:
