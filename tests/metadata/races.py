@@ -1,6 +1,7 @@
 """Scenarios in which two commands must not both have their way, and how each one ended.
 
-Each is written as a resolver would write it: check in the snapshot, then change.
+Each is written as a resolver would write it: check in the snapshot, then change. `other` is a
+second process's engine on the same index; without one, both commands go to one engine.
 """
 
 import asyncio
@@ -26,10 +27,12 @@ FLOWS, OBJECTS, REFERENCES, SEGMENTS = (
 )
 
 
-async def two_creations(engine: MetadataEngine, source_id: str) -> list[str]:
+async def two_creations(
+    engine: MetadataEngine, source_id: str, other: MetadataEngine | None = None
+) -> list[str]:
     """Two clients create the same source; the incarnations that exist afterwards."""
 
-    async def create(incarnation: str) -> bool:
+    async def create(engine: MetadataEngine, incarnation: str) -> bool:
         def command(view: View) -> Changes[bool]:
             if view.get(tables.SOURCES, [(source_id,)]).num_rows:
                 return Changes(answer=False)
@@ -38,16 +41,18 @@ async def two_creations(engine: MetadataEngine, source_id: str) -> list[str]:
 
         return await engine.commit(command, [creation("source", source_id)])
 
-    await asyncio.gather(create("ours"), create("theirs"))
+    await asyncio.gather(create(engine, "ours"), create(other or engine, "theirs"))
     found = await engine.get(tables.SOURCES, [(source_id,)], ("incarnation",))
     incarnations: list[str] = found.column("incarnation").to_pylist()
     return incarnations
 
 
-async def two_registrations(engine: MetadataEngine, flow_id: str) -> int:
+async def two_registrations(
+    engine: MetadataEngine, flow_id: str, other: MetadataEngine | None = None
+) -> int:
     """Two clients register overlapping segments; how many are stored. The flow must exist."""
 
-    async def register(start_ns: int, end_ns: int) -> None:
+    async def register(engine: MetadataEngine, start_ns: int, end_ns: int) -> None:
         def command(view: View) -> Changes[None]:
             taken = Scan(table=SEGMENTS, prefix=(flow_id,), overlapping=(start_ns, end_ns))
             if view.page(taken).num_rows:
@@ -57,11 +62,13 @@ async def two_registrations(engine: MetadataEngine, flow_id: str) -> int:
 
         await engine.commit(command, [flow(flow_id)])
 
-    await asyncio.gather(register(0, 10), register(5, 15))
+    await asyncio.gather(register(engine, 0, 10), register(other or engine, 5, 15))
     return await engine.count(Scan(table=SEGMENTS, prefix=(flow_id,)))
 
 
-async def last_reference(engine: MetadataEngine, object_id: str) -> dict[str, Any]:
+async def last_reference(
+    engine: MetadataEngine, object_id: str, other: MetadataEngine | None = None
+) -> dict[str, Any]:
     """One flow drops the last segment of an object while another flow registers it."""
     leaving, joining = f"{object_id} leaving", f"{object_id} joining"
     await stored(engine, OBJECTS, object_row(object_id))
@@ -92,7 +99,7 @@ async def last_reference(engine: MetadataEngine, object_id: str) -> dict[str, An
 
     answers = await asyncio.gather(
         engine.commit(drop, [flow(leaving), media_object(object_id)]),
-        engine.commit(register, [flow(joining), media_object(object_id)]),
+        (other or engine).commit(register, [flow(joining), media_object(object_id)]),
     )
     by_object = Scan(table=SEGMENTS, order="object", prefix=(object_id,))
     return {
