@@ -1,6 +1,7 @@
 """A VAST DB session for tests, through the unmodified SDK, and a skip where there is none."""
 
 import itertools
+import json
 import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -97,3 +98,18 @@ async def opened(running: Running) -> MetadataEngine:
     from tams_graphql.metadata.vast.engine import VastEngine
 
     return await VastEngine.open(fresh_target(running), threads=4)
+
+
+def vast_settings(running: Running, schema: str = "tams") -> dict[str, str]:
+    """The environment of a server whose index is in an emulator."""
+    vast = {
+        "endpoints": [running.url],
+        "bucket": BUCKET,
+        "schema": schema,
+        "credentials_env": "TESTS_VAST_",
+    }
+    return {
+        "TAMS_VAST": json.dumps(vast),
+        "TESTS_VAST_ACCESS_KEY_ID": ACCESS_KEY,
+        "TESTS_VAST_SECRET_ACCESS_KEY": SECRET_KEY,
+    }
