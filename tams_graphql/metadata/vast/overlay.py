@@ -20,6 +20,8 @@ from tams_graphql.metadata.vast.queries import ROW_ID, Answer, Query, Select, ma
 from tams_graphql.metadata.vast.selecting import chunks
 from tams_graphql.metadata.vast.walking import same_keys
 
+_MOST_READ_ALONG = 5_000
+
 Stored = list[tuple[dict[str, Scalar], Any]]
 """The rows stored under one key, with their row ids: one, none, or two if ever it was raced."""
 
@@ -43,6 +45,7 @@ class Overlay:
         self._stored = select
         self._touched: dict[Table, dict[Scalar, dict[Key, Touched]]] = {}
         self._known: dict[Table, dict[Key, Stored]] = {}
+        self._whole: dict[Table, set[Scalar]] = {}
         self._seen: dict[Table, list[pa.Table]] = {}
 
     def select(self, query: Query) -> Answer:
@@ -72,11 +75,25 @@ class Overlay:
                 rows.append(touched.row)
         return rows
 
-    def forget(self, table: Table, keys: Iterable[Key]) -> None:
-        """Read these rows again when next they are asked for: only now are they locked."""
-        known = self._known.get(table, {})
-        for key in keys:
-            known.pop(key, None)
+    def forget(self) -> None:
+        """Read rows again when next they are asked for, but for those touched."""
+        self._known.clear()
+        self._whole.clear()
+
+    def read_partitions(self, table: Table, firsts: Sequence[Scalar]) -> None:
+        """Read all rows whose key begins with one of `firsts`, so that gets need no query."""
+        for some in chunks(firsts):
+            query = Query(
+                table=table,
+                columns=table.columns,
+                conditions=(OneOf(table.key[0], some),),
+                cap=_MOST_READ_ALONG,
+                row_ids=True,
+            )
+            answer = self._stored(query)
+            if answer.complete:
+                self._remember(table, answer.rows)
+                self._whole.setdefault(table, set()).update(some)
 
     def counted_up(self, table: Table, key: Key, by: int) -> None:
         """Let a touched row show the version that locking gave, or will have given, it."""
@@ -146,13 +163,18 @@ class Overlay:
         self._touched.setdefault(table, {}).setdefault(key[0], {})[key] = touched
 
     def _learn(self, table: Table, keys: Iterable[Key]) -> None:
-        known = self._known.setdefault(table, {})
-        for some in chunks([key for key in dict.fromkeys(keys) if key not in known]):
-            found = self._by_key(table, table.columns, some).to_pylist()
-            known.update({key: [] for key in some})
-            for row in found:
-                row_id = row.pop(ROW_ID)
-                known[key_of(table, row)].append((row, row_id))
+        known, whole = self._known.setdefault(table, {}), self._whole.get(table, ())
+        unknown = [key for key in dict.fromkeys(keys) if key not in known]
+        known.update({key: [] for key in unknown})
+        for some in chunks([key for key in unknown if key[0] not in whole]):
+            self._remember(table, self._by_key(table, table.columns, some))
+
+    def _remember(self, table: Table, rows: pa.Table) -> None:
+        found: dict[Key, Stored] = {}
+        for row in rows.to_pylist():
+            row_id = row.pop(ROW_ID)
+            found.setdefault(key_of(table, row), []).append((row, row_id))
+        self._known.setdefault(table, {}).update(found)
 
     def _located(self, table: Table, keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
         known = self._known.get(table, {})

@@ -1,11 +1,11 @@
 """The one writer of this process: a thread in whose transactions commands share (group commit).
 
-1. It takes what waits, up to `MAX_COMMANDS`, and begins a transaction: the lane first, then the
-   union of what the commands rely on, in sorted order.
+1. It takes what waits, up to `MAX_COMMANDS`, and begins a transaction: it locks the union of what
+   the commands rely on, in sorted order, and its lane.
 2. Commands run one by one; what one raises is its own answer and leaves the others alone.
 3. The transaction commits; only then is anyone answered.
 4. On a conflict everything is run again, after a pause with jitter. A group that keeps losing is
-   split in two, flow by flow; so is one that the cluster refuses, until the culprit is alone.
+   split in two, flow by flow; one that the cluster refuses, until the culprit is alone.
 5. If the answer to a commit is lost, the lane's `commit_id` tells whether it came to be.
 """
 
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
 from tams_graphql.metadata.vast.cluster import Cluster, Transaction
@@ -34,7 +34,7 @@ MAX_ROWS = 5_000
 BUDGET_SECONDS = 20.0
 """How long a command is tried again after conflicts; then its caller is told to come back."""
 
-_PAUSE, _LONGEST_PAUSE = 0.004, 0.25
+_PAUSE, _LONGEST_PAUSE = 0.004, 0.1
 _SPLIT_AFTER = 3
 _TRIES_WITHOUT_ANSWER = 2
 
@@ -117,16 +117,17 @@ class Writer:
             if len(group) == 1:
                 _fail(group, error)
                 return []
-            return _halves(group)
+            return [group[: len(group) // 2], group[len(group) // 2 :]]
         for waiting in done:
             waiting.settle()
         return [group[len(done) :]] if len(done) < len(group) else []
 
     def _perform(self, transaction: Transaction, group: list[Waiting]) -> list[Waiting]:
-        commit_id = self._lane.lock(transaction)
         view = WriteView(transaction, self._catalogue, self._densities)
         if self._conflict_rows:
             view.lock(Counter(chain.from_iterable(waiting.aggregates for waiting in group)))
+        # After the rows that are contended for: who loses them has lost little.
+        commit_id = self._lane.lock(transaction)
         done: list[Waiting] = []
         rows = 0
         for waiting in group:
@@ -182,13 +183,19 @@ def _again(group: list[Waiting], error: Exception) -> list[list[Waiting]]:
         _fail(left, error)
         return []
     time.sleep(random.uniform(0, min(_PAUSE * 2**attempts, _LONGEST_PAUSE)))  # noqa: S311 jitter
-    return _halves(left) if attempts >= _SPLIT_AFTER else [left] if left else []
+    if not left:
+        return []
+    return _by_flow(left) if attempts >= _SPLIT_AFTER else [left]
 
 
-def _halves(group: list[Waiting]) -> list[list[Waiting]]:
-    by_flow = sorted(group, key=lambda waiting: waiting.aggregates[:1])
-    middle = len(by_flow) // 2
-    return [half for half in (by_flow[:middle], by_flow[middle:]) if half]
+def _by_flow(group: list[Waiting]) -> list[list[Waiting]]:
+    """Halves of `group` with no flow in common; those who share one only hinder each other."""
+    flows: dict[Any, list[Waiting]] = {}
+    for waiting in group:
+        flows.setdefault(next(iter(waiting.aggregates), None), []).append(waiting)
+    alike = sorted(flows.values(), key=len)
+    halves = [list(chain.from_iterable(half)) for half in (alike[::2], alike[1::2])]
+    return [half for half in halves if half]
 
 
 def _spent(error: Exception) -> Unavailable:

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import Aggregate, Changes, Key
 from tams_graphql.metadata.tables import Table
 from tams_graphql.metadata.vast.cluster import Transaction
@@ -29,6 +30,15 @@ from tams_graphql.metadata.waiting import in_order
 
 _MOST_BYTES = 4 * 1024**2
 """Of one insert; the protocol's limit is 5 MiB, its framing included."""
+
+
+_ALONG: Mapping[Table, Table | None] = {
+    tables.FLOWS: None,
+    tables.OBJECTS: tables.REFERENCES,
+    tables.SOURCES: None,
+}
+"""The tables whose locked rows commands go on to read, and what else of theirs they do: all in
+one query for all commands."""
 
 
 class WriteView(Reading):
@@ -54,19 +64,28 @@ class WriteView(Reading):
 
     def rely_on(self, *aggregates: Aggregate) -> None:
         """See `View.rely_on`: what a command has not read yet can be locked as late as now."""
-        self.lock(Counter(set(aggregates) - self._locked))
+        if more := set(aggregates) - self._locked:
+            # Where reads are of the latest commit, what was read before is older than the lock.
+            self._overlay.forget()
+            self.lock(Counter(more))
 
     def lock(self, aggregates: Counter[Aggregate]) -> None:
         """Count up the version of each aggregate that exists, by as many as rely on it.
+
+        Then, and not before all of them are locked, read the rows that commands will ask for.
 
         Raises:
             RowConflict: another transaction has one of them.
         """
         self._locked.update(aggregates)
+        locked: dict[Table, list[str]] = {}
         for table, alike in groupby(in_order(aggregates), key=lambda one: one.table):
             times = {one.identifier: aggregates[one] for one in alike}
-            for some in chunks(list(times)):
+            locked[table] = list(times)
+            for some in chunks(locked[table]):
                 self._count_up(table, {identifier: times[identifier] for identifier in some})
+        for table, identifiers in locked.items():
+            self._read_along(table, identifiers)
 
     def accept(self, changes: Changes[Any]) -> int:
         """See `Overlay.accept`."""
@@ -100,9 +119,15 @@ class WriteView(Reading):
                 self._transaction.sdk.table_from_metadata(self._catalogue[table]).update(
                     with_row_ids(table, found[ROW_ID], {"version": versions})
                 )
-        self._overlay.forget(table, keys)
         for identifier, by_times in times.items():
             self._overlay.counted_up(table, (identifier,), by_times)
+
+    def _read_along(self, table: Table, identifiers: list[str]) -> None:
+        if table not in _ALONG:
+            return
+        self._overlay.get(table, [(identifier,) for identifier in identifiers])
+        if (along := _ALONG[table]) is not None:
+            self._overlay.read_partitions(along, identifiers)
 
 
 def write(stored: Any, table: Table, touched: Sequence[Touched]) -> None:
