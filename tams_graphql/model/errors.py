@@ -31,12 +31,12 @@ class MediaStoreError(Exception):
     @property
     def code(self) -> str:
         """The GraphQL error code (``extensions.code`` and ``UserError.code``)."""
-        return ANSWERS[type(self)].code
+        return answer_to(type(self)).code
 
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return ANSWERS[type(self)].status
+        return answer_to(type(self)).status
 
 
 class InvalidInput(MediaStoreError):
@@ -106,7 +106,7 @@ class Answer:
     status: int
 
 
-ANSWERS: dict[type[MediaStoreError], Answer] = {
+ANSWERS: dict[type, Answer] = {
     InvalidInput: Answer("INVALID_INPUT", 400),
     Overlap: Answer("OVERLAP", 400),
     NotFound: Answer("NOT_FOUND", 404),
@@ -116,3 +116,11 @@ ANSWERS: dict[type[MediaStoreError], Answer] = {
     UnsupportedMediaType: Answer("UNSUPPORTED_MEDIA_TYPE", 415),
     Unavailable: Answer("UNAVAILABLE", 503),
 }
+
+
+def answer_to(kind: type[MediaStoreError]) -> Answer:
+    """How errors of `kind` are told: as their nearest relative in `ANSWERS`.
+
+    An engine or a store may tell more kinds of a refusal apart than the APIs do.
+    """
+    return next(ANSWERS[each] for each in kind.__mro__ if each in ANSWERS)
