@@ -1,4 +1,4 @@
-"""`python -m tests.vast_emulator`: serve until interrupted; the first line printed is the URL."""
+"""`python -m tests.vast_emulator`: serve until interrupted; the first lines are the URLs."""
 
 import argparse
 import socket
@@ -21,6 +21,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=9090, help="0 takes a free one")
+    add("--nodes", type=int, default=1, help="listen on 127.0.0.1, 127.0.0.2, ..., a line each")
     add("--bucket", action="append", help="a bucket that exists (repeatable; default: vastdb)")
     add("--access-key", default="emulator")
     add("--secret-key", default="emulator-secret")
@@ -60,10 +61,16 @@ def _emulator(options: argparse.Namespace) -> Emulator:
     )
 
 
+def _hosts(options: argparse.Namespace) -> list[str]:
+    if options.nodes == 1:
+        return [options.host]
+    return [f"127.0.0.{number}" for number in range(1, options.nodes + 1)]
+
+
 def main() -> None:
     """Serve."""
     options = _options()
-    listener = socket.create_server((options.host, options.port))
+    listeners = [socket.create_server((host, options.port)) for host in _hosts(options)]
     config = uvicorn.Config(
         _emulator(options),
         http=TrackedProtocol,
@@ -72,9 +79,11 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    sys.stdout.write(f"http://{options.host}:{listener.getsockname()[1]}\n")
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        sys.stdout.write(f"http://{host}:{port}\n")
     sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(config).run(sockets=listeners)
 
 
 if __name__ == "__main__":

@@ -105,8 +105,12 @@ class Database:
         self._open[transaction.txid] = transaction
         return transaction
 
-    def find(self, txid: int) -> Transaction:
+    def find(self, txid: int, *, to_end: bool = False) -> Transaction:
         """An open transaction, kept alive by this.
+
+        Args:
+            txid: its number.
+            to_end: whether it is to end now, so that it needs no view of what is committed.
 
         Raises:
             Refused: 404, it never existed, has ended or has expired.
@@ -116,7 +120,8 @@ class Database:
             raise missing("NoSuchTransaction", f"There is no open transaction {txid}")
         transaction = self._open[txid]
         transaction.touched = time.monotonic()
-        if self.semantics is Semantics.READ_COMMITTED and transaction.base is not self.committed:
+        fresh = transaction.base is self.committed
+        if self.semantics is Semantics.READ_COMMITTED and not fresh and not to_end:
             self._refresh(transaction)
         return transaction
 

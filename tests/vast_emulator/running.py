@@ -16,10 +16,11 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Running:
-    """An emulator that listens."""
+    """An emulator that listens; `urls` has an address for each of its nodes."""
 
     url: str
     process: "subprocess.Popen[str]"
+    urls: tuple[str, ...]
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -54,18 +55,19 @@ class Running:
 
 
 @contextmanager
-def emulator(*options: str, port: int = 0) -> Iterator[Running]:
+def emulator(*options: str, port: int = 0, nodes: int = 1) -> Iterator[Running]:
     """Start one with these command-line options, and stop it in the end."""
     command: Sequence[str] = [
-        sys.executable, "-m", "tests.vast_emulator", "--port", str(port), *options,
+        sys.executable, "-m", "tests.vast_emulator", "--port", str(port), "--nodes", str(nodes),
+        *options,
     ]  # fmt: skip
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            url = process.stdout.readline().strip()
-            if not url:
+            urls = tuple(process.stdout.readline().strip() for _ in range(nodes))
+            if not all(urls):
                 raise RuntimeError("The emulator did not start")
-            yield Running(url, process)
+            yield Running(urls[0], process, urls)
         finally:
             process.terminate()
             process.wait(timeout=10)

@@ -107,7 +107,7 @@ class Emulator:
             raise Refused(503, "ServiceUnavailable", "Injected")
         if Action.CONFLICT in actions:
             if (wire.method, wire.command) == ("PUT", "transaction"):
-                self.database.rollback(self.database.find(wire.txid))
+                self.database.rollback(self.database.find(wire.txid, to_end=True))
             raise conflict("Injected")
         answer = await self._run(wire)
         if Action.DROP_AFTER in actions:
@@ -142,9 +142,9 @@ class Emulator:
                 transaction = self.database.begin()
                 return b"", {"tabular-txid": str(transaction.txid)}
             case "PUT":
-                self.database.commit(self.database.find(wire.txid))
+                self.database.commit(self.database.find(wire.txid, to_end=True))
             case "DELETE":
-                self.database.rollback(self.database.find(wire.txid))
+                self.database.rollback(self.database.find(wire.txid, to_end=True))
             case "GET" if wire.txid:
                 self.database.find(wire.txid)
             case "GET":
