@@ -1,0 +1,1 @@
+"""What only the engine on VAST DB promises."""
