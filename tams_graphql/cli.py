@@ -99,9 +99,34 @@ def config(data: Data = None, host: Host = None, port: Port = None) -> None:
 
 
 @cli.command()
-def doctor(data: Data = None, host: Host = None, port: Port = None) -> None:
+def doctor(
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    vast_semantics: Annotated[
+        bool,
+        typer.Option(
+            "--vast-semantics",
+            help="Instead, try on the VAST cluster of the settings (in a schema made and dropped"
+            " for it) what concurrent writers do to each other. Takes minutes. Exit status 0 if"
+            " many writers are safe, 1 otherwise.",
+        ),
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --vast-semantics: seconds, small numbers.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --vast-semantics: print JSON.")
+    ] = False,
+) -> None:
     """Check the configuration and this machine, and say what to fix."""
-    findings = asyncio.run(diagnose(_settings(data=data, host=host, port=port)))
+    settings = _settings(data=data, host=host, port=port)
+    if vast_semantics:
+        _tell_vast_semantics(settings, quick=quick, as_json=as_json)
+        return
+    if quick or as_json:
+        raise typer.BadParameter("--quick and --json belong to --vast-semantics")
+    findings = asyncio.run(diagnose(settings))
     for finding in findings:
         mark = "[green]ok[/]  " if finding.advice is None else "[red]fix[/] "
         out.print(f"{mark} {finding.what}: {finding.state}")
@@ -130,6 +155,29 @@ def schema(
         errors.print(f"unknown contract {which!r}: choose one of {', '.join(CONTRACTS)}")
         raise typer.Exit(2)
     sys.stdout.write(CONTRACTS[which].text())
+
+
+def _tell_vast_semantics(settings: Settings, *, quick: bool, as_json: bool) -> None:
+    if settings.vast is None:
+        errors.print("[red]configuration[/] vast: not set, so there is no cluster to ask")
+        raise typer.Exit(2)
+    from tams_graphql.backends import vast_target
+
+    try:
+        target = vast_target(settings.vast)
+        # Only now is it known that the SDK can be imported.
+        from tams_graphql import vast_doctor
+
+        found = vast_doctor.examine(target, quick=quick, progress=errors)
+    except Unavailable as error:
+        errors.print(f"[red]vast[/] {escape(str(error))}")
+        raise typer.Exit(1) from error
+    if as_json:
+        sys.stdout.write(vast_doctor.as_json(found) + "\n")
+    else:
+        vast_doctor.print_verdict(found, out)
+    if not found.many_writers_safe:
+        raise typer.Exit(1)
 
 
 def _given(**flags: Any) -> dict[str, Any]:

@@ -141,7 +141,12 @@ def test_files_are_under_400_lines() -> None:
 
 
 def test_only_the_wiring_imports_implementations() -> None:
-    wiring = {"tams_graphql.app", "tams_graphql.backends", "tams_graphql.cli"}
+    wiring = {
+        "tams_graphql.app",
+        "tams_graphql.backends",
+        "tams_graphql.cli",
+        "tams_graphql.vast_doctor",
+    }
     implementations = (
         "tams_graphql.metadata.sqlite",
         "tams_graphql.metadata.vast",
