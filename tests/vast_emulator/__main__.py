@@ -22,6 +22,7 @@ def _options() -> argparse.Namespace:
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=9090, help="0 takes a free one")
     add("--nodes", type=int, default=1, help="listen on 127.0.0.1, 127.0.0.2, ..., a line each")
+    add("--behind", type=int, default=0, help="commits not seen yet through the later nodes")
     add("--bucket", action="append", help="a bucket that exists (repeatable; default: vastdb)")
     add("--access-key", default="emulator")
     add("--secret-key", default="emulator-secret")
@@ -52,12 +53,15 @@ def _emulator(options: argparse.Namespace) -> Emulator:
     )
     journal = Journal(options.data) if options.data else None
     return Emulator(
-        Database(options.conflicts, journal, options.idle_timeout, options.lock_wait),
+        Database(
+            options.conflicts, journal, options.idle_timeout, options.lock_wait, options.behind
+        ),
         frozenset(options.bucket or ["vastdb"]),
         {} if options.unsigned else {options.access_key: options.secret_key},
         Faults(rules, random),
         options.version,
         random if options.shuffle else None,
+        frozenset(_hosts(options)[1:]),
     )
 
 

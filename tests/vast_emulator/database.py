@@ -12,6 +12,7 @@ One thread only: the HTTP server's event loop is what makes each step atomic.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,7 @@ class Database:
         journal: keeps commits on disk; None to forget everything at the end.
         idle_timeout: seconds after which an unused transaction is rolled back; None for never.
         lock_wait: seconds that read committed waits for another transaction's row.
+        behind: commits that a transaction begun on a late node does not see.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Database:
         journal: Journal | None = None,
         idle_timeout: float | None = None,
         lock_wait: float = 1.0,
+        behind: int = 0,
     ) -> None:
         self.semantics = semantics
         self.idle_timeout = idle_timeout
@@ -75,6 +78,7 @@ class Database:
             self.committed = journal.load()
             self._recover_counters()
         self._next_handle = max(self.committed.tables, default=0)
+        self._lately = deque([(self._seq, self.committed)], maxlen=behind + 1)
 
     def _recover_counters(self) -> None:
         for handle, table in self.committed.tables.items():
@@ -96,12 +100,11 @@ class Database:
         self._raise_next_row(handle, start + count)
         return np.arange(start, start + count, dtype=np.int64)
 
-    def begin(self) -> Transaction:
-        """Open a transaction on what is committed now."""
+    def begin(self, *, late: bool = False) -> Transaction:
+        """Open a transaction on what is committed now, or, on a late node, was a little ago."""
         self._next_txid += 1
-        transaction = Transaction(
-            self._next_txid, self.committed, self.committed, Footprint(self._seq), time.monotonic()
-        )
+        seq, seen = self._lately[0 if late else -1]
+        transaction = Transaction(self._next_txid, seen, seen, Footprint(seq), time.monotonic())
         self._open[transaction.txid] = transaction
         return transaction
 
@@ -177,7 +180,9 @@ class Database:
             self._journal.append(transaction.changes)
         self.committed = result
         self._seq += 1
-        oldest = min((one.footprint.snapshot for one in self._open.values()), default=self._seq)
+        self._lately.append((self._seq, result))
+        snapshots = (one.footprint.snapshot for one in self._open.values())
+        oldest = min([self._lately[0][0], *snapshots])
         self._conflicts.record(transaction.footprint, self._seq, oldest)
 
     def rollback(self, transaction: Transaction) -> None:

@@ -39,6 +39,7 @@ class Emulator:
         faults: what is to go wrong.
         version: what the `Server` header claims, four numbers.
         shuffle: mixes the rows of each page; None keeps them in order of row ids.
+        late_hosts: addresses of nodes that are behind.
     """
 
     database: Database
@@ -47,6 +48,7 @@ class Emulator:
     faults: Faults
     version: str = "5.5.0.1"
     shuffle: Random | None = None
+    late_hosts: frozenset[str] = frozenset()
     requests: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,7 +141,7 @@ class Emulator:
     def _transaction(self, wire: Wire) -> Answer:
         match wire.method:
             case "POST":
-                transaction = self.database.begin()
+                transaction = self.database.begin(late=wire.host in self.late_hosts)
                 return b"", {"tabular-txid": str(transaction.txid)}
             case "PUT":
                 self.database.commit(self.database.find(wire.txid, to_end=True))

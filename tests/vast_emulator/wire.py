@@ -25,6 +25,11 @@ class Wire:
         return self.parts[0] if self.parts else ""
 
     @property
+    def host(self) -> str:
+        """The address of the node that was asked, without its port."""
+        return self.headers.get("host", "").partition(":")[0]
+
+    @property
     def txid(self) -> int:
         """The transaction that the request belongs to; 0 is none."""
         try:
