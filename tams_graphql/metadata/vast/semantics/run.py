@@ -63,7 +63,7 @@ def probe_everything(
             deletes=played(3, lambda: deletes(scratch, ring, table)),
             apart=played(4, lambda: apart(scratch, ring, table)),
             snapshots=played(5, lambda: snapshots(scratch, table)),
-            visibility=played(6, lambda: visibility(scratch, table, sizes)),
+            visibility=played(6, lambda: visibility(scratch, sizes)),
             commits=played(7, lambda: commit_replies(scratch, table)),
             abandoned=played(8, lambda: abandoned_writer(scratch, table, sizes)),
             two_updates=played(9, lambda: two_updates(scratch, table)),

@@ -9,9 +9,10 @@ import pyarrow as pa
 from vastdb import errors
 from vastdb.config import QueryConfig
 from vastdb.table_metadata import TableMetadata, TableType
+from vastdb.transaction import TransactionNotActiveError
 
 from tams_graphql.metadata.vast.cluster import Cluster, Transaction
-from tams_graphql.metadata.vast.faults import errors_told
+from tams_graphql.metadata.vast.faults import TransactionLost, errors_told
 from tams_graphql.model.errors import Unavailable
 
 _ROW_ID: Final = "$row_id"
@@ -23,6 +24,8 @@ def sdk_told() -> Iterator[None]:
     try:
         with errors_told():
             yield
+    except TransactionNotActiveError as error:
+        raise TransactionLost("it was ended meanwhile") from error
     except (errors.Missing, errors.Exists, errors.NotSupported, errors.InvalidArgument) as error:
         raise Unavailable(f"the VAST SDK refused: {error}") from error
 
