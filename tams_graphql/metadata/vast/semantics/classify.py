@@ -97,7 +97,7 @@ def objections(seen: Observations) -> list[str]:
     """What speaks against several writers, apart from the kind of conflicts; empty if nothing."""
     found = []
     races, visibility, commits = seen.races, seen.visibility, seen.commits
-    if isinstance(races, Untested):
+    if isinstance(races, Untested) or not races.run:
         found.append("the race of several writers could not be run")
     else:
         if not races.exact:

@@ -194,7 +194,7 @@ def _races(seen: Races) -> Judged:
     )
     if not seen.exact or seen.taken_twice:
         return Status.FAILS, told
-    if seen.not_taken:
+    if seen.not_taken or not seen.run:
         return Status.UNTESTED, f"{told}; {seen.not_taken} slots were not taken in time"
     return Status.HOLDS, told
 

@@ -187,6 +187,11 @@ class Races:
     not_taken: int
 
     @property
+    def run(self) -> bool:
+        """Whether there was a race at all before its time was over."""
+        return self.acknowledged > 0 and self.not_taken < self.slots
+
+    @property
     def exact(self) -> bool:
         """Whether the counter is right."""
         return self.acknowledged <= self.counted <= self.acknowledged + self.in_doubt

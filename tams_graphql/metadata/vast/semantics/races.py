@@ -19,6 +19,7 @@ from tams_graphql.metadata.vast.semantics.sizes import Sizes
 from tams_graphql.metadata.vast.semantics.writers import Row, Writer
 
 _PAUSE = 0.01
+_LONGEST_PAUSE = 0.32
 
 
 @dataclass(slots=True)
@@ -34,17 +35,19 @@ class _Racer:
     conflicts: int = 0
 
     def locked(self, act: Callable[[Writer], object]) -> bool:
-        """Lock first, then read and write, and all of it again after a conflict.
+        """Lock first, then read and write, and all of it again if that fails.
 
         Returns:
             Whether it was done before the deadline.
         """
+        longest_pause = _PAUSE
         while time.monotonic() < self.deadline:
             try:
                 self._try(act)
-            except (RowConflict, TransactionLost):
+            except (RowConflict, TransactionLost, Unreachable):
                 self.conflicts += 1
-                time.sleep(random.uniform(0, _PAUSE))  # noqa: S311
+                time.sleep(random.uniform(0, longest_pause))  # noqa: S311
+                longest_pause = min(2 * longest_pause, _LONGEST_PAUSE)
             else:
                 return True
         return False
@@ -95,8 +98,13 @@ def _all_at_once(
         run(racer)
 
     with ThreadPoolExecutor(sizes.writers) as pool:
-        for outcome in [pool.submit(enter, racer) for racer in racers]:
-            outcome.result()
+        try:
+            for outcome in [pool.submit(enter, racer) for racer in racers]:
+                outcome.result()
+        finally:
+            # Whoever interrupts one need not wait for the others.
+            for racer in racers:
+                racer.deadline = 0.0
     return racers
 
 

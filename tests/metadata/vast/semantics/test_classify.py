@@ -143,6 +143,11 @@ def test_what_fits_nothing_is_unknown_and_not_safe(seen: Observations) -> None:
         ({"races": replace(RACES, counted=1599)}, "1600 increments made a counter 1599"),
         ({"races": replace(RACES, counted=1601)}, "1600 increments made a counter 1601"),
         ({"races": replace(RACES, taken_twice=1)}, "1 of 200 slots had two winners"),
+        (
+            {"races": replace(RACES, acknowledged=0, counted=0)},
+            "the race of several writers could not be run",
+        ),
+        ({"races": replace(RACES, not_taken=200)}, "the race of several writers could not be run"),
         ({"races": Untested("503")}, "the race of several writers could not be run"),
         ({"visibility": Visibility(2, 1000, unseen=3)}, "3 of 1000 commits were seen too late"),
         ({"commits": CommitReplies(LOST, DONE, LOST)}, "a commit was confirmed that was none"),

@@ -85,6 +85,7 @@ def test_all_holds_where_the_first_updater_wins() -> None:
         (12, replace(RACES, counted=1599), FAILS, "by 8 writers made 1599"),
         (12, replace(RACES, taken_twice=2), FAILS, "2 of 200 slots had two winners"),
         (12, replace(RACES, not_taken=2), UNTESTED, "2 slots were not taken in time"),
+        (12, replace(RACES, acknowledged=0, counted=0), UNTESTED, "0 increments by 8 writers"),
         (13, HotRow(6000, 60.0, 8.0, 21.1), FAILS, "8.0 ms an update at first, 21.1 ms in the end"),
         (13, HotRow(6000, 60.0, 8.0, 20.9), HOLDS, "(6000 updates in 60 s)"),
     ],
