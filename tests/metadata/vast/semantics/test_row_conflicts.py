@@ -63,6 +63,7 @@ def test_every_kind_but_one_notices(cluster: Cluster, semantics: Semantics) -> N
     assert rows_left(cluster) == 0
 
 
+@pytest.mark.parametrize("option", ["table", "none"], indirect=True, scope="module")
 def test_several_processes_may_ask_at_once(
     running: Running, cluster: Cluster, semantics: Semantics
 ) -> None:
