@@ -16,6 +16,7 @@ from tams_graphql.metadata.vast.faults import TransactionLost, Unreachable
 from tams_graphql.metadata.vast.lanes import Lane
 from tams_graphql.metadata.vast.reading import Reading
 from tams_graphql.metadata.vast.selecting import Catalogue, select_in
+from tams_graphql.metadata.vast.semantics.row_conflicts import row_conflicts_hold
 from tams_graphql.metadata.vast.writer import Writer
 from tams_graphql.model.errors import Unavailable
 
@@ -130,4 +131,8 @@ class VastEngine:
 def _opened(target: Target) -> tuple[Cluster, Catalogue, Lane]:
     cluster = Cluster(target)
     catalogue = schema.prepare(cluster)
-    return cluster, catalogue, Lane(cluster, catalogue)
+    if row_conflicts_hold(cluster, catalogue[schema.PROBES]):
+        return cluster, catalogue, Lane(cluster, catalogue)
+    lane = Lane(cluster, catalogue, only=0)
+    lane.claim()
+    return cluster, catalogue, lane

@@ -31,6 +31,7 @@ _NO_ANSWER = (
     TimeoutError,
     EOFError,
 )
+_OTHER_REFUSALS = (errors.InvalidArgument, errors.NotSupported)
 _BUSY = (errors.ServiceUnavailable, errors.RequestTimeout, errors.InsufficientCapacity)
 
 
@@ -60,6 +61,8 @@ def errors_told() -> Iterator[None]:
         ) from error
     except errors.HttpError as error:
         raise Unavailable(f"the metadata store (VAST DB) refused: {_words(error)}") from error
+    except _OTHER_REFUSALS as error:
+        raise Unavailable(f"the metadata store (VAST DB) can't do that: {error}") from error
     except (*_NO_ANSWER, pa.ArrowInvalid) as error:
         raise Unreachable("the metadata store (VAST DB) does not answer; try again") from error
 

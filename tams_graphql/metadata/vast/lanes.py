@@ -22,8 +22,10 @@ from tams_graphql.metadata.vast.writing import with_row_ids
 from tams_graphql.model.errors import Unavailable
 
 LEASE_SECONDS = 30.0
+SETTLED_SECONDS = 1.0
+"""How long the only writer waits for another one's claim, made at the same moment, to show."""
+
 _TRIES = 50
-_SETTLED = 1.0
 
 _ALL_TAKEN = "all lanes of the metadata store (VAST DB) are taken: too many writing processes"
 _ONLY_ONE = (
@@ -113,7 +115,7 @@ class Lane:
             LaneTaken: somebody did.
         """
         self.lease()
-        time.sleep(_SETTLED)
+        time.sleep(SETTLED_SECONDS)
         with self._cluster.reading() as transaction:
             if not self._owned(self._rows(transaction, self._number)):
                 raise LaneTaken(_ONLY_ONE)

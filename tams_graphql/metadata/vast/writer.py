@@ -114,10 +114,10 @@ class Writer:
             return _again(group, error)
         except Unavailable as error:
             transaction.rollback()
-            if len(group) == 1:
-                _fail(group, error)
-                return []
-            return [group[: len(group) // 2], group[len(group) // 2 :]]
+            return _bisected(group, error)
+        except Exception as error:  # noqa: BLE001 a thread that died would keep everybody waiting
+            transaction.rollback()
+            return _bisected(group, error)
         for waiting in done:
             waiting.settle()
         return [group[len(done) :]] if len(done) < len(group) else []
@@ -186,6 +186,14 @@ def _again(group: list[Waiting], error: Exception) -> list[list[Waiting]]:
     if not left:
         return []
     return _by_flow(left) if attempts >= _SPLIT_AFTER else [left]
+
+
+def _bisected(group: list[Waiting], error: Exception) -> list[list[Waiting]]:
+    """Halves of `group`, to find out whose fault it is; who is alone is told."""
+    if len(group) == 1:
+        _fail(group, error)
+        return []
+    return [group[: len(group) // 2], group[len(group) // 2 :]]
 
 
 def _by_flow(group: list[Waiting]) -> list[list[Waiting]]:
