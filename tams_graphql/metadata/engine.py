@@ -84,6 +84,7 @@ class Aggregate:
 
 
 _CONFLICT_TABLES: dict[str, Table] = {
+    "copy": tables.COPIES,
     "flow": tables.FLOWS,
     "guard": tables.GUARDS,
     "object": tables.OBJECTS,
@@ -104,6 +105,11 @@ def source(source_id: str) -> Aggregate:
 def media_object(object_id: str) -> Aggregate:
     """The object whose references or instances change."""
     return Aggregate("object", object_id)
+
+
+def copy(copy_id: str) -> Aggregate:
+    """The copy of an object that somebody works on, or ends."""
+    return Aggregate("copy", copy_id)
 
 
 def creation(kind: str, identifier: str) -> Aggregate:

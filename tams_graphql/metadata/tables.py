@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of everything in this file; engines store it and migrate from older ones."""
 
 
@@ -186,6 +186,27 @@ DISCARDED_MEDIA = Table(
 """Bytes whose object is gone from the index, written in the transaction that removed it and
 taken away once the storage backend has deleted them: a crash in between loses nothing."""
 
+COPIES = Table(
+    "object_copies",
+    _schema(
+        text="copy_id object_id incarnation storage_id state error owner progress_token",
+        number="version bytes_done bytes_total created_us updated_us due_us",
+        required="copy_id object_id incarnation storage_id state version bytes_done bytes_total"
+        " created_us updated_us due_us",
+    ),
+    key=("copy_id",),
+    orders={
+        "object": ("object_id", "incarnation", "created_us", "copy_id"),
+        "due": ("due_us", "copy_id"),
+    },
+)
+"""Copies of objects to further storage backends: one row from the request until a day after its
+end. ``copy_id`` is also the key of the bytes in backend ``storage_id``. ``incarnation`` is the
+object's. ``state``: ``running`` (waiting included), ``cancelled`` (its bytes are to be thrown
+away), ``done`` or ``failed``. ``due_us``: when somebody should look at it; whoever works on it,
+the ``owner``, keeps moving that ahead, so that nobody else does. ``progress_token``: what the
+backend goes on from after a crash (`media.store.CopyProgress`)."""
+
 IDEMPOTENCY = Table(
     "idempotency",
     _schema(
@@ -208,5 +229,5 @@ GUARD_COUNT = 1024
 
 TABLES: tuple[Table, ...] = (
     SOURCES, FLOWS, SEGMENTS, OBJECTS, REFERENCES, COLLECTIONS, TAGS, DISCARDED_MEDIA,
-    IDEMPOTENCY, GUARDS,
+    COPIES, IDEMPOTENCY, GUARDS,
 )  # fmt: skip

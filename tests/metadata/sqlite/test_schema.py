@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from tams_graphql.metadata import tables
+from tams_graphql.metadata.engine import Scan
 from tams_graphql.metadata.sqlite import SQLiteEngine, schema
 from tams_graphql.metadata.tables import SchemaError
+
+VERSION_1 = Path(__file__).parent / "version_1.sql"
+"""The definitions (and one guard row) of a file that the program of schema version 1 made."""
 
 
 @pytest.fixture
@@ -55,8 +59,32 @@ def test_there_is_a_migration_from_every_older_version() -> None:
     assert set(schema.MIGRATIONS) == set(range(1, tables.SCHEMA_VERSION))
 
 
+def definitions(connection: sqlite3.Connection) -> set[str]:
+    return {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master") if sql}
+
+
+async def test_a_file_of_version_1_becomes_what_a_new_one_is_and_keeps_its_rows(
+    connection: sqlite3.Connection, index_file: Path
+) -> None:
+    connection.executescript(VERSION_1.read_text())
+    connection.execute(
+        "INSERT INTO discarded_media (storage_id, storage_key, discarded_us) VALUES ('a', 'b', 3)"
+    )
+    engine = await SQLiteEngine.open(index_file)
+    kept = (await engine.page(Scan(table=tables.DISCARDED_MEDIA))).to_pylist()
+    copies = await engine.page(Scan(table=tables.COPIES))
+    await engine.close()
+    assert kept == [{"storage_id": "a", "storage_key": "b", "discarded_us": 3}]
+    assert copies.num_rows == 0
+    assert version(connection) == tables.SCHEMA_VERSION
+    new = sqlite3.connect(":memory:", isolation_level=None)
+    schema.prepare(new)
+    assert definitions(connection) == definitions(new)
+    new.close()
+
+
 def test_older_files_are_migrated_step_by_step(connection: sqlite3.Connection) -> None:
-    schema.prepare(connection)
+    schema.prepare(connection, 1, {})
     steps = []
 
     def to_two(migrated: sqlite3.Connection) -> None:
@@ -77,7 +105,7 @@ def test_older_files_are_migrated_step_by_step(connection: sqlite3.Connection) -
 
 
 def test_a_migration_that_fails_leaves_the_old_version(connection: sqlite3.Connection) -> None:
-    schema.prepare(connection)
+    schema.prepare(connection, 1, {})
 
     def works(migrated: sqlite3.Connection) -> None:
         migrated.execute("ALTER TABLE guards ADD COLUMN colour TEXT")
@@ -96,7 +124,7 @@ async def test_a_newer_file_is_refused_and_left_as_it_is(
 ) -> None:
     schema.prepare(connection)
     connection.execute(f"PRAGMA user_version = {tables.SCHEMA_VERSION + 1}")
-    with pytest.raises(SchemaError, match=r"schema version 2, .* knows up to 1"):
+    with pytest.raises(SchemaError, match=r"schema version 3, .* knows up to 2"):
         await SQLiteEngine.open(index_file)
     assert version(connection) == tables.SCHEMA_VERSION + 1
 

@@ -1,0 +1,26 @@
+-- An empty index of schema version 1, as `.schema` shows it. Never to be changed.
+PRAGMA application_id = 1413565779;
+CREATE TABLE sources (source_id TEXT NOT NULL, incarnation TEXT NOT NULL, format TEXT NOT NULL, label TEXT, label_order TEXT NOT NULL, description TEXT, created_by TEXT, updated_by TEXT, tags_json TEXT NOT NULL, version INTEGER NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, flow_count INTEGER NOT NULL, PRIMARY KEY (source_id)) STRICT, WITHOUT ROWID;
+CREATE INDEX sources_by_created ON sources (created_us, source_id);
+CREATE INDEX sources_by_updated ON sources (updated_us, source_id);
+CREATE INDEX sources_by_label ON sources (label_order, source_id);
+CREATE TABLE flows (flow_id TEXT NOT NULL, incarnation TEXT NOT NULL, source_id TEXT NOT NULL, format TEXT NOT NULL, codec TEXT, container TEXT, label TEXT, label_order TEXT NOT NULL, description TEXT, status TEXT, created_by TEXT, updated_by TEXT, metadata_version TEXT NOT NULL, profile_id TEXT, tags_json TEXT NOT NULL, essence_json TEXT, collection_json TEXT, technical_json TEXT, version INTEGER NOT NULL, generation INTEGER, max_bit_rate INTEGER, avg_bit_rate INTEGER, frame_width INTEGER, frame_height INTEGER, created_us INTEGER NOT NULL, metadata_updated_us INTEGER NOT NULL, segments_updated_us INTEGER, segment_count INTEGER NOT NULL, start_ns INTEGER, end_ns INTEGER, bounds INTEGER, covered_ns INTEGER NOT NULL, read_only INTEGER, init_segments INTEGER, PRIMARY KEY (flow_id)) STRICT, WITHOUT ROWID;
+CREATE INDEX flows_by_created ON flows (created_us, flow_id);
+CREATE INDEX flows_by_metadata_updated ON flows (metadata_updated_us, flow_id);
+CREATE INDEX flows_by_label ON flows (label_order, flow_id);
+CREATE INDEX flows_by_source ON flows (source_id, created_us, flow_id);
+CREATE TABLE segments (flow_id TEXT NOT NULL, start_ns INTEGER NOT NULL, incarnation TEXT NOT NULL, object_id TEXT NOT NULL, instances_json TEXT NOT NULL, init_object_id TEXT, init_instances_json TEXT, end_ns INTEGER NOT NULL, bounds INTEGER NOT NULL, ts_offset_ns INTEGER, last_duration_ns INTEGER, sample_offset INTEGER, sample_count INTEGER, key_frame_count INTEGER, object_start_ns INTEGER NOT NULL, object_end_ns INTEGER NOT NULL, object_bounds INTEGER NOT NULL, created_us INTEGER NOT NULL, PRIMARY KEY (flow_id, start_ns)) STRICT, WITHOUT ROWID;
+CREATE INDEX segments_by_object ON segments (object_id, flow_id, start_ns);
+CREATE INDEX segments_by_init_object ON segments (init_object_id, flow_id, start_ns) WHERE init_object_id IS NOT NULL;
+CREATE TABLE objects (object_id TEXT NOT NULL, incarnation TEXT NOT NULL, state TEXT NOT NULL, role TEXT, flow_id TEXT, first_flow_id TEXT, content_type TEXT, init_object_id TEXT, instances_json TEXT NOT NULL, version INTEGER NOT NULL, start_ns INTEGER, end_ns INTEGER, bounds INTEGER, key_frame_count INTEGER, created_us INTEGER NOT NULL, PRIMARY KEY (object_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE object_references (object_id TEXT NOT NULL, flow_id TEXT NOT NULL, segment_count INTEGER NOT NULL, PRIMARY KEY (object_id, flow_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE collections (collector_flow_id TEXT NOT NULL, position INTEGER NOT NULL, member_flow_id TEXT NOT NULL, collector_source_id TEXT NOT NULL, member_source_id TEXT NOT NULL, role TEXT, PRIMARY KEY (collector_flow_id, position)) STRICT, WITHOUT ROWID;
+CREATE INDEX collections_by_member ON collections (member_flow_id, collector_flow_id, position);
+CREATE INDEX collections_by_collector_source ON collections (collector_source_id, collector_flow_id, position);
+CREATE INDEX collections_by_member_source ON collections (member_source_id, collector_source_id, collector_flow_id, position);
+CREATE TABLE tags (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, resource_id TEXT NOT NULL, PRIMARY KEY (kind, name, value, resource_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE discarded_media (storage_id TEXT NOT NULL, storage_key TEXT NOT NULL, discarded_us INTEGER NOT NULL, PRIMARY KEY (storage_id, storage_key)) STRICT, WITHOUT ROWID;
+CREATE TABLE idempotency (idempotency_key TEXT NOT NULL, body_digest TEXT NOT NULL, answer_json TEXT NOT NULL, created_us INTEGER NOT NULL, PRIMARY KEY (idempotency_key)) STRICT, WITHOUT ROWID;
+CREATE TABLE guards (guard_id TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (guard_id)) STRICT, WITHOUT ROWID;
+INSERT INTO guards (guard_id, version) VALUES ('0000', 0);
+PRAGMA user_version = 1;
