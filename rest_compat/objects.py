@@ -10,9 +10,9 @@ from rest_compat.resources import Body, Call, Operation, Resource, Told
 from rest_compat.schemas import ref
 from tams_graphql.model.errors import InvalidInput
 from tams_graphql.model.identifiers import required_uuid
+from tams_graphql.resolvers.copies import copy_instance
 from tams_graphql.resolvers.objects import (
     add_uncontrolled_instance,
-    copy_instance,
     get_object,
     object_flows,
     remove_instance,
@@ -98,15 +98,17 @@ RESOURCES = (
             "POST": Operation(
                 handler=post_instance,
                 summary="Add an instance of an object",
-                description="With `storage_id` the bytes are copied to that storage backend, with"
-                " `url` and `label` they are advertised where they are.",
+                description="With `storage_id` the bytes are copied to that storage backend, and"
+                " advertised there once all of them are: for large objects that is after the"
+                " answer. With `url` and `label` they are advertised where they are.",
                 body=Body(ref("objects-instances-post")),
                 answers={201: Told("Added.")},
             ),
             "DELETE": Operation(
                 handler=delete_instance,
                 summary="Remove an instance of an object",
-                description="Name it by `storage_id` or by `label`. The last one stays.",
+                description="Name it by `storage_id` or by `label`. The last one stays. A copy"
+                " that is still being made is cancelled.",
                 parameters=(STORAGE_ID, LABEL),
                 answers={204: Told("Removed.")},
             ),

@@ -30,8 +30,9 @@ from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.model.identifiers import is_uuid
 from tams_graphql.observability import RequestLog
+from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.context import Context, Service
-from tams_graphql.resolvers.discard import discard_in_passing
+from tams_graphql.resolvers.housekeeping import keep_house
 from tams_graphql.resolvers.storage import may_upload
 from tams_graphql.settings import Settings, is_loopback
 
@@ -56,6 +57,7 @@ class Server:
             head_urls_in_rest=settings.head_urls_in_rest,
         )
         self.engine: MetadataEngine | None = None
+        self.background = Background()
 
     def context(self, request: HTTPConnection | None = None) -> Context:
         """The context of one request (or of work that no request asked for)."""
@@ -63,7 +65,11 @@ class Server:
             raise Unavailable("the server is starting or stopping")
         request_id = getattr(request.state, "request_id", "") if request else ""
         return Context(
-            metadata=self.engine, stores=self.stores, service=self.service, request_id=request_id
+            metadata=self.engine,
+            stores=self.stores,
+            service=self.service,
+            request_id=request_id,
+            background=self.background,
         )
 
     async def may_upload(self, object_id: str, storage_id: str, key: str) -> bool:
@@ -76,9 +82,10 @@ class Server:
         self.engine = await open_index(self.settings)
         try:
             await self._tell_unusable_buckets()
-            await discard_in_passing(self.context())
+            self.background.start(keep_house(self.context))
             yield
         finally:
+            await self.background.close()
             await self.engine.close()
             self.engine = None
             for store in self.embedded:

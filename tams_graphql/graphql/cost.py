@@ -35,6 +35,7 @@ UNPAGED: Mapping[str, int] = {
     "flowCollection": 10,
     "sourceCollection": 10,
     "collectedBy": 10,
+    "copies": 2,
     "getUrls": 2,
     "instances": 2,
     "registered": 100,

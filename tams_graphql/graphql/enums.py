@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import strawberry
 
-from tams_graphql.model import vocabulary
+from tams_graphql.model import records, vocabulary
 
 strawberry.enum(vocabulary.ContentFormat, description="What a Source or Flow contains.")
 strawberry.enum(vocabulary.FlowStatus, description="The ingest status its client maintains.")
@@ -14,6 +14,7 @@ strawberry.enum(vocabulary.TransferCharacteristic, description="Transfer charact
 strawberry.enum(vocabulary.ComponentType, description="Picture component representation.")
 strawberry.enum(vocabulary.SourceSort, description="What Sources are listed by.")
 strawberry.enum(vocabulary.FlowSort, description="What Flows are listed by.")
+strawberry.enum(records.CopyState, description="How a copy of an object stands.")
 
 
 @strawberry.enum(description="What a Media Object holds.")

@@ -13,12 +13,14 @@ from tams_graphql.graphql.connections import After, Before, Connection, First, L
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.enums import ObjectRole
 from tams_graphql.graphql.errors import MutationInput, MutationPayload, answered
-from tams_graphql.graphql.scalars import URL, UUID, DateTime, MimeType
+from tams_graphql.graphql.scalars import URL, UUID, DateTime, Int64, MimeType
 from tams_graphql.graphql.storage import StorageBackend, find_backend
 from tams_graphql.graphql.timeline import TimelineRange, timeline_range
 from tams_graphql.graphql.urls import GetUrl, GetUrlFilter, shown_urls
 from tams_graphql.model import records
 from tams_graphql.model.errors import InvalidInput, NotFound
+from tams_graphql.model.records import CopyState
+from tams_graphql.resolvers import copies as copy_resolvers
 from tams_graphql.resolvers import flows as flow_resolvers
 from tams_graphql.resolvers import objects as resolvers
 from tams_graphql.resolvers.context import Context
@@ -39,6 +41,21 @@ class ObjectInstance:
     controlled: bool = strawberry.field(description="Whether this service manages the bytes.")
     url: URL | None = strawberry.field(description="Of an uncontrolled instance.")
     storage_backend: StorageBackend | None
+
+
+@strawberry.type(description="A copy of an object to a storage backend, and how far it is.")
+class ObjectCopy:
+    """From the request until a day after its end."""
+
+    storage_backend: StorageBackend | None
+    state: CopyState
+    bytes_done: Int64
+    bytes_total: Int64
+    error: str | None = strawberry.field(
+        description="Why it failed; of a running one, what it waits for before it goes on."
+    )
+    created: DateTime
+    updated: DateTime
 
 
 @strawberry.type(description="A piece of media, immutable, used by Flow Segments.")
@@ -82,6 +99,15 @@ class MediaObject(Node):
     def instances(self, info: Info) -> list[ObjectInstance]:
         """For housekeeping."""
         return [_instance(info, instance) for instance in self.record.instances]
+
+    @fields.field(
+        description="Copies to further storage backends that are being made, or ended today;"
+        " oldest first. A copy is among `instances` once it is done."
+    )
+    async def copies(self, info: Info) -> list[ObjectCopy]:
+        """Through the dataloader."""
+        copies = await copy_resolvers.object_copies(info.context.tams, self.record)
+        return [_copy(info, copy) for copy in copies]
 
     @fields.field(description="The Flows whose segments use it, by id.")
     async def referenced_by_flows(
@@ -128,6 +154,18 @@ def _instance(info: Info, instance: records.Instance) -> ObjectInstance:
         controlled=instance.controlled,
         url=None if instance.url is None else URL(instance.url),
         storage_backend=backend,
+    )
+
+
+def _copy(info: Info, copy: records.ObjectCopy) -> ObjectCopy:
+    return ObjectCopy(
+        storage_backend=find_backend(info, copy.storage_id),
+        state=CopyState(copy.state),
+        bytes_done=Int64(copy.bytes_done),
+        bytes_total=Int64(copy.bytes_total),
+        error=copy.error,
+        created=DateTime(copy.created_us),
+        updated=DateTime(copy.updated_us),
     )
 
 
@@ -219,7 +257,7 @@ class ObjectMutations:
 async def _added(info: Info, given: AddObjectInstanceInput) -> Mapping[str, Any]:
     ctx = info.context.tams
     if given.storage_id is not None and given.url is None and given.label is None:
-        copied = await resolvers.copy_instance(ctx, given.object_id, given.storage_id)
+        copied = await copy_resolvers.copy_instance(ctx, given.object_id, given.storage_id)
         return {"object": object_of(copied)}
     if given.storage_id is None and given.url is not None and given.label is not None:
         added = await resolvers.add_uncontrolled_instance(

@@ -6,7 +6,7 @@ file system or a bucket).
 """
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,6 +44,32 @@ class StoredBytes:
     etag: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOrder:
+    """Bytes to bring into a backend, to be found there under `key`.
+
+    They are under `source_key` in `source`, which tells their `size` in bytes and their `etag`.
+    """
+
+    source: "MediaStore"
+    source_key: str
+    key: str
+    size: int
+    etag: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyProgress:
+    """How many bytes of a copy are safe, and the token with which a later run goes on from there.
+
+    Without a token a later run begins anew.
+    """
+
+    bytes_done: int
+    token: str | None = None
+
+
 class MediaStore(Protocol):
     """One storage backend."""
 
@@ -69,23 +95,29 @@ class MediaStore(Protocol):
     async def stat(self, key: str) -> StoredBytes | None:
         """What is stored under `key`, or ``None``."""
 
-    def read(self, key: str) -> AsyncIterator[bytes]:
-        """The bytes under `key` in pieces of bounded size.
+    def read(self, key: str, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes under `key` from offset `start` on, in pieces of bounded size.
 
         Raises:
             KeyError: nothing is stored there.
         """
 
-    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        """Store `content` durably under `key`, all of it or nothing."""
+    def copy(
+        self, order: CopyOrder, token: str | None = None
+    ) -> AsyncGenerator[CopyProgress, None]:
+        """Bring bytes here, in bounded memory, or within a server that both backends are on.
 
-    async def copy_from(
-        self, source: "MediaStore", source_key: str, key: str, content_type: str
-    ) -> bool:
-        """Copy without the bytes passing through here: all of them, or false and nothing.
+        Tells each step that is safe; when it ends all bytes are there, and nothing is seen under
+        the key before. With the `token` of an earlier run of the same order it goes on from
+        there, if the backend can. Several runs at once do no harm.
 
-        False says that this pair of backends can't; `write` what `source` reads instead.
+        Raises:
+            KeyError: the source has nothing.
+            Unavailable: either side failed; run it again.
         """
+
+    async def abandon(self, key: str, token: str) -> None:
+        """Free what an unfinished `copy` to `key` holds; harmless if it is finished or gone."""
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""

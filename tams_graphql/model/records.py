@@ -7,6 +7,7 @@ them stay in Arrow columns (`resolvers/segments.py`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
@@ -113,6 +114,31 @@ class MediaObject:
     init_object_id: str | None
     instances: tuple[Instance, ...]
     created_us: int
+
+
+class CopyState(StrEnum):
+    """How a copy stands; a cancelled one still has bytes to be thrown away."""
+
+    RUNNING = "running"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectCopy:
+    """A copy of an object to a storage backend, from the request until a day after its end.
+
+    `error`: why it failed, or what keeps it from going on just now.
+    """
+
+    storage_id: str
+    state: CopyState
+    bytes_done: int
+    bytes_total: int
+    error: str | None
+    created_us: int
+    updated_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.loaders import Loaders
 
 
@@ -38,7 +39,7 @@ def now_us() -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """Made anew for each request; there are no globals."""
+    """Made anew for each request; there are no globals. `background` is the process's."""
 
     metadata: MetadataEngine
     stores: MediaStores
@@ -46,6 +47,7 @@ class Context:
     principal: Principal = field(default_factory=Principal)
     request_id: str = ""
     clock: Callable[[], int] = now_us
+    background: Background = field(default_factory=Background)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -4,8 +4,7 @@
 2. Here the storage backend deletes the bytes, then the note goes.
 
 A crash anywhere in between leaves the note; deleting again what is deleted changes nothing.
-A note dated in the future marks bytes that are being copied (`objects.copy_instance`): it is
-left alone until then.
+A note dated in the future is left alone until then (`copying`).
 """
 
 from collections import defaultdict

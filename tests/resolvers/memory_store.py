@@ -1,9 +1,15 @@
 """A storage backend that keeps bytes in a dictionary: the whole `MediaStore` port, no HTTP."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest
+from tams_graphql.media.store import (
+    CopyOrder,
+    CopyProgress,
+    StorageBackend,
+    StoredBytes,
+    UploadRequest,
+)
 
 
 class MemoryStore:
@@ -14,7 +20,7 @@ class MemoryStore:
         self.contents: dict[str, tuple[bytes, str]] = {}
         self.signed: list[tuple[str, int]] = []
         self.direct_base: str | None = None
-        self.copies_inside = False
+        self.abandoned: list[tuple[str, str]] = []
 
     @property
     def backend(self) -> StorageBackend:
@@ -42,19 +48,18 @@ class MemoryStore:
         content, content_type = self.contents[key]
         return StoredBytes(len(content), content_type, hashlib.sha256(content).hexdigest())
 
-    async def read(self, key: str) -> AsyncIterator[bytes]:
-        yield self.contents[key][0]
+    async def read(self, key: str, start: int = 0) -> AsyncIterator[bytes]:
+        yield self.contents[key][0][start:]
 
-    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        self.contents[key] = (b"".join([piece async for piece in content]), content_type)
+    async def copy(
+        self, order: CopyOrder, token: str | None = None
+    ) -> AsyncGenerator[CopyProgress, None]:
+        content = b"".join([piece async for piece in order.source.read(order.source_key)])
+        yield CopyProgress(len(content), f"token of {order.key}")
+        self.contents[order.key] = (content, order.content_type)
 
-    async def copy_from(
-        self, source: MediaStore, source_key: str, key: str, content_type: str
-    ) -> bool:
-        if not (self.copies_inside and isinstance(source, MemoryStore)):
-            return False
-        self.contents[key] = (source.contents[source_key][0], content_type)
-        return True
+    async def abandon(self, key: str, token: str) -> None:
+        self.abandoned.append((key, token))
 
     async def delete(self, keys: Sequence[str]) -> None:
         for key in keys:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tams_graphql.model.errors import Forbidden
+from tams_graphql.model.records import MediaObject
 from tams_graphql.resolvers import (
+    copies,
     flows,
     objects,
     segments,
@@ -25,6 +27,18 @@ from tests.resolvers.segment_stories import FLOW, SOURCE, video_flow
 Ask = Callable[[Context], Any]
 PAGE = PageRequest()
 NEW = uuid4(77)
+INIT = MediaObject(
+    id="a",
+    incarnation=uuid4(78),
+    role="init",
+    first_referenced_by_flow=None,
+    timerange=None,
+    key_frame_count=None,
+    content_type=None,
+    init_object_id=None,
+    instances=(),
+    created_us=0,
+)
 
 RESOLVERS: dict[str, Ask] = {
     "service_info": service.service_info,
@@ -58,7 +72,8 @@ RESOLVERS: dict[str, Ask] = {
     "add_uncontrolled_instance": lambda ctx: objects.add_uncontrolled_instance(
         ctx, "a", "https://b", "c"
     ),
-    "copy_instance": lambda ctx: objects.copy_instance(ctx, "a", uuid4(1)),
+    "copy_instance": lambda ctx: copies.copy_instance(ctx, "a", uuid4(1)),
+    "object_copies": lambda ctx: copies.object_copies(ctx, INIT),
     "remove_instance": lambda ctx: objects.remove_instance(ctx, "a", label="c"),
     "coverage": lambda ctx: timeline.coverage(ctx, FLOW, None, 0, 10),
     "gaps": lambda ctx: timeline.gaps(ctx, FLOW, None, 0, 10),
@@ -98,8 +113,9 @@ async def test_a_principal_who_may_nothing_is_refused(
 
 
 def test_every_public_resolver_is_in_the_table() -> None:
-    modules = (service, sources, flows, segments, storage, objects, timeline)
+    modules = (service, sources, flows, segments, storage, objects, copies, timeline)
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
+    helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}
     public = {
         name
         for module in modules

@@ -1,21 +1,19 @@
 """Objects and their instances: who uses them, where their bytes are, how that changes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
-from tams_graphql.metadata.engine import Scan
-from tams_graphql.metadata.tables import DISCARDED_MEDIA
-from tams_graphql.model.errors import InvalidInput, NotFound, Unavailable
+from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import Instance
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.copies import copy_instance
 from tams_graphql.resolvers.filters import TagFilter
 from tams_graphql.resolvers.flows import set_flow_tag
 from tams_graphql.resolvers.instances import parse_instances
 from tams_graphql.resolvers.objects import (
     add_uncontrolled_instance,
-    copy_instance,
     get_object,
     object_flows,
     remove_instance,
@@ -173,113 +171,6 @@ async def test_an_object_has_at_most_sixteen_instances(ctx: Context) -> None:
     with pytest.raises(InvalidInput) as refused:
         await add_uncontrolled_instance(ctx, "o0", MIRROR, "one more")
     assert only_problem(refused.value) == ("url", "instances.too_many")
-
-
-async def test_a_copy_has_the_same_bytes(ctx: Context) -> None:
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    await uploaded(ctx, "o0")
-    changed = await copy_instance(ctx, "o0", ARCHIVE)
-    copy = changed.instances[1]
-    assert copy.storage_id == ARCHIVE
-    assert store(ctx, ARCHIVE).contents == {copy.key: (b"media", "video/mp2t")}
-    assert await segment_labels(ctx) == [[DISK, ARCHIVE]]
-    assert (await ctx.metadata.page(Scan(table=DISCARDED_MEDIA))).num_rows == 0
-
-
-async def test_bytes_stay_inside_a_server_that_can_copy(ctx: Context) -> None:
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    await uploaded(ctx, "o0")
-    inside = Untouched(store(ctx, ARCHIVE).backend)
-    inside.copies_inside = True
-    cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE] = inside
-    copy = (await copy_instance(ctx, "o0", ARCHIVE)).instances[1]
-    assert inside.contents == {copy.key: (b"media", "video/mp2t")}
-
-
-class Untouched(MemoryStore):
-    """A backend that nobody may send bytes to."""
-
-    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        raise AssertionError("the bytes came through the server")
-
-
-async def test_a_copy_is_refused_without_a_trace(ctx: Context, dump: Dump) -> None:
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    elsewhere = [{"url": "https://elsewhere.example/x", "label": "elsewhere"}]
-    await registered(ctx, post("x", "[1:0_2:0)", get_urls=elsewhere))
-    before = await dump()
-    for object_id, storage_id, rule in (
-        ("o0", DISK, "instance.exists"),
-        ("o0", uuid4(9), "storage_id.unknown"),
-        ("o0", ARCHIVE, "instance.no_bytes"),
-        ("x", ARCHIVE, "instance.uncontrolled"),
-    ):
-        with pytest.raises(InvalidInput) as refused:
-            await copy_instance(ctx, object_id, storage_id)
-        assert only_problem(refused.value) == ("storage_id", rule)
-    assert await dump() == before
-    assert store(ctx, ARCHIVE).contents == {}
-
-
-class Slow(MemoryStore):
-    """A backend in which `meanwhile` happens while bytes are being written."""
-
-    meanwhile: Callable[[], Any]
-
-    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        await super().write(key, content, content_type)
-        await self.meanwhile()
-
-
-async def test_a_copy_of_an_object_that_goes_meanwhile_is_discarded(ctx: Context) -> None:
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    await uploaded(ctx, "o0")
-    slow = Slow(store(ctx, ARCHIVE).backend)
-    slow.meanwhile = lambda: delete_segments(fresh(ctx), FLOW)
-    cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE] = slow
-    with pytest.raises(NotFound):
-        await copy_instance(ctx, "o0", ARCHIVE)
-    assert slow.contents == store(ctx, DISK).contents == {}
-    assert (await ctx.metadata.page(Scan(table=DISCARDED_MEDIA))).num_rows == 0
-
-
-async def test_two_copies_to_one_backend_leave_one(ctx: Context) -> None:
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    await uploaded(ctx, "o0")
-    slow, inner = Slow(store(ctx, ARCHIVE).backend), store(ctx, ARCHIVE)
-
-    async def meanwhile() -> None:
-        cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE] = inner
-        await copy_instance(fresh(ctx), "o0", ARCHIVE)
-
-    slow.meanwhile, slow.contents = meanwhile, inner.contents
-    cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE] = slow
-    with pytest.raises(InvalidInput):
-        await copy_instance(ctx, "o0", ARCHIVE)
-    found = await get_object(fresh(ctx), "o0")
-    assert list(inner.contents) == [found.instances[1].key]
-
-
-async def test_a_failing_backend_leaves_a_note_only_until_it_is_back(ctx: Context) -> None:
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    await uploaded(ctx, "o0")
-    slow = Slow(store(ctx, ARCHIVE).backend)
-
-    async def meanwhile() -> None:
-        raise Unavailable("full")
-
-    slow.meanwhile = meanwhile
-    cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE] = slow
-    with pytest.raises(Unavailable):
-        await copy_instance(ctx, "o0", ARCHIVE)
-    assert slow.contents == {}
-    assert len((await get_object(fresh(ctx), "o0")).instances) == 1
 
 
 async def test_instances_are_removed_by_backend_or_label(ctx: Context) -> None:

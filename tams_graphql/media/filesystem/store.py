@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -15,7 +15,13 @@ from tams_graphql.media.filesystem.files import (
     is_key,
 )
 from tams_graphql.media.filesystem.signing import UrlSigner
-from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest
+from tams_graphql.media.store import (
+    CopyOrder,
+    CopyProgress,
+    StorageBackend,
+    StoredBytes,
+    UploadRequest,
+)
 from tams_graphql.model.errors import Unavailable
 
 PIECE_BYTES = 1 << 20
@@ -93,8 +99,8 @@ class FilesystemStore:
         path = self._layout.path(key)
         return await self._opened(lambda: _stored(self._layout, path))
 
-    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """The bytes under `key`, one version of them, in pieces of at most 1 MiB.
+    async def read(self, key: str, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """The bytes under `key` from `start` on, one version of them, in pieces of at most 1 MiB.
 
         Raises:
             KeyError: nothing is stored there.
@@ -104,7 +110,7 @@ class FilesystemStore:
         if file is None:
             raise KeyError(key)
         with file:
-            async for piece in self.pieces(file, 0, file.description.size):
+            async for piece in self.pieces(file, start, file.description.size):
                 yield piece
 
     async def pieces(self, file: StoredFile, start: int, end: int) -> AsyncGenerator[bytes, None]:
@@ -125,8 +131,7 @@ class FilesystemStore:
         async with self.draft() as draft:
             async for piece in gathered(content):
                 await self.in_thread(draft.append, piece)
-            await self.in_thread(draft.seal, content_type)
-            await self.in_thread(draft.publish, key)
+            await self._publish(draft, key, content_type)
 
     @asynccontextmanager
     async def draft(self, algorithms: Iterable[str] = ()) -> AsyncIterator[Draft]:
@@ -138,12 +143,21 @@ class FilesystemStore:
             # Runs to its end in the thread even if this task is cancelled again meanwhile.
             await asyncio.shield(self._submit(draft.close))
 
-    async def copy_from(
-        self, source: MediaStore, source_key: str, key: str, content_type: str
-    ) -> bool:
-        """False: bytes of other backends have to come through here."""
-        del source, source_key, key, content_type
-        return False
+    async def copy(
+        self, order: CopyOrder, token: str | None = None
+    ) -> AsyncGenerator[CopyProgress, None]:
+        """See `MediaStore.copy`; each run begins anew, since a draft dies with its writer."""
+        del token
+        async with self.draft() as draft, aclosing(_gathered_from(order)) as pieces:
+            async for piece in pieces:
+                await self.in_thread(draft.append, piece)
+                yield CopyProgress(draft.size)
+            if draft.size != order.size:
+                raise Unavailable(f"the source gave {draft.size} bytes instead of {order.size}")
+            await self._publish(draft, order.key, order.content_type)
+
+    async def abandon(self, key: str, token: str) -> None:
+        """Nothing to do: an unfinished copy is gone with its draft."""
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""
@@ -153,6 +167,10 @@ class FilesystemStore:
         """Raise `Unavailable` if nothing can be written durably now."""
         async with self.draft() as draft:
             await self.in_thread(draft.seal, None)
+
+    async def _publish(self, draft: Draft, key: str, content_type: str) -> None:
+        await self.in_thread(draft.seal, content_type)
+        await self.in_thread(draft.publish, key)
 
     def close(self) -> None:
         """End the threads, once what they do now is done."""
@@ -205,6 +223,10 @@ async def gathered(content: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]
             held, size = [], 0
     if held:
         yield b"".join(held)
+
+
+def _gathered_from(order: CopyOrder) -> AsyncGenerator[bytes, None]:
+    return gathered(order.source.read(order.source_key))
 
 
 def _stored(layout: Layout, path: Path) -> StoredFile | None:

@@ -3,7 +3,6 @@
 import os
 import threading
 from base64 import b64encode
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5
@@ -12,7 +11,6 @@ from typing import Any, Final, Literal
 import boto3
 import boto3.exceptions
 import botocore.exceptions
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
@@ -30,7 +28,6 @@ FAILURES: Final = (
 """What an operation of a client raises when the server refuses, or can't be reached."""
 
 _RENEW_SECONDS = 60
-_ONE_THREAD = TransferConfig(use_threads=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +83,6 @@ class Connection:
     def credentials(self) -> Credentials:
         """What to sign with now; never blocks."""
         return self._credentials.current
-
-    def copy(self, source: Mapping[str, str], key: str, content_type: str) -> None:
-        """Copy from a bucket of the same server; objects beyond 5 GiB in parts. Blocks."""
-        more = {"ContentType": content_type, "MetadataDirective": "REPLACE"}
-        self.client.copy(dict(source), self.bucket.name, key, ExtraArgs=more, Config=_ONE_THREAD)
 
     def close(self) -> None:
         """Close all connections."""

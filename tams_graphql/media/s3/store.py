@@ -7,15 +7,23 @@ bucket itself refuses to overwrite what is there: once bytes are stored, their U
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from tams_graphql.media.s3.connection import FAILURES, Connection, failure_code
-from tams_graphql.media.s3.multipart import PART_BYTES, MultipartUpload, in_parts
+from tams_graphql.media.s3.copying import BucketCopy, Token, abandon
 from tams_graphql.media.s3.signing import Presigner
-from tams_graphql.media.store import MediaStore, StorageBackend, StoredBytes, UploadRequest, new_key
+from tams_graphql.media.store import (
+    CopyOrder,
+    CopyProgress,
+    StorageBackend,
+    StoredBytes,
+    UploadRequest,
+    new_key,
+)
 from tams_graphql.model.errors import Unavailable
 
 PIECE_BYTES = 1 << 20
@@ -23,7 +31,6 @@ PIECE_BYTES = 1 << 20
 
 _DELETED_AT_ONCE = 1000
 _NOTHING_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
-_NO_SERVER_SIDE_COPY = frozenset({"403", "404", "AccessDenied", "NoSuchBucket", "NotImplemented"})
 _ADVICE = {
     "404": "the bucket does not exist",
     "403": "the credentials may not use the bucket",
@@ -109,14 +116,15 @@ class S3Store:
             return None
         return StoredBytes(told["ContentLength"], told.get("ContentType"), told["ETag"])
 
-    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """The bytes under `key`, one version of them, in pieces of at most 1 MiB.
+    async def read(self, key: str, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """The bytes under `key` from `start` on, one version of them, in pieces of at most 1 MiB.
 
         Raises:
             KeyError: nothing is stored there.
             Unavailable: the server failed.
         """
-        told = await self._call("get_object", missing=_NOTHING_THERE, Key=key)
+        part = {"Range": f"bytes={start}-"} if start else {}
+        told = await self._call("get_object", missing=_NOTHING_THERE, Key=key, **part)
         if told is None:
             raise KeyError(key)
         body = told["Body"]
@@ -126,48 +134,26 @@ class S3Store:
         finally:
             body.close()
 
-    async def write(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        """Store `content` durably under `key`, all of it or nothing; holds 8 MiB of it at most.
+    async def copy(
+        self, order: CopyOrder, token: str | None = None
+    ) -> AsyncGenerator[CopyProgress, None]:
+        """See `MediaStore.copy`; holds a part of 8 MiB or more at most (`multipart.part_bytes`)."""
+        copying = BucketCopy(
+            client=self.connection.client,
+            bucket=self._bucket,
+            order=order,
+            inside=self._inside(order),
+            call=self._in_thread,
+        )
+        async with aclosing(copying.run(token)) as steps:
+            async for step in steps:
+                yield step
 
-        Raises:
-            Unavailable: the server failed.
-        """
-        parts = in_parts(content)
-        first = await anext(parts, b"")
-        if len(first) < PART_BYTES:
-            await self._call("put_object", Key=key, Body=first, ContentType=content_type)
-            return
-        upload = MultipartUpload(self.connection.client, self._bucket, key)
-        try:
-            await self._in_thread(lambda: upload.begin(content_type))
-            await self._in_thread(lambda: upload.add(first))
-            async for part in parts:
-                await self._in_thread(lambda part=part: upload.add(part))  # type: ignore[misc]
-            await self._in_thread(upload.complete)
-        finally:
-            # Runs to its end in the thread even if this task is cancelled again meanwhile.
-            await asyncio.shield(self._submit(upload.abandon))
-
-    async def copy_from(
-        self, source: MediaStore, source_key: str, key: str, content_type: str
-    ) -> bool:
-        """Copy within the server, if `source` is a bucket there that our credentials may read.
-
-        Raises:
-            Unavailable: the server failed.
-        """
-        there, here = getattr(source, "connection", None), self.connection
-        if not isinstance(there, Connection) or there.bucket.server != here.bucket.server:
-            return False
-        place = {"Bucket": there.bucket.name, "Key": source_key}
-        try:
-            await self._submit(lambda: here.copy(place, key, content_type))
-        except FAILURES as error:
-            if failure_code(error) not in _NO_SERVER_SIDE_COPY:
-                raise self._failed(error) from error
-            _log.info("copying through this server: %s", error)
-            return False
-        return True
+    async def abandon(self, key: str, token: str) -> None:
+        """Throw away the parts of an unfinished copy."""
+        await self._in_thread(
+            lambda: abandon(self.connection.client, self._bucket, key, Token.parsed(token))
+        )
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""
@@ -210,6 +196,13 @@ class S3Store:
         self._threads.shutdown(cancel_futures=True)
         self._probing.shutdown(cancel_futures=True)
         self.connection.close()
+
+    def _inside(self, order: CopyOrder) -> dict[str, str] | None:
+        """Where the order's source is, if it is a bucket of the same server."""
+        there, here = getattr(order.source, "connection", None), self.connection
+        if not isinstance(there, Connection) or there.bucket.server != here.bucket.server:
+            return None
+        return {"Bucket": there.bucket.name, "Key": order.source_key}
 
     @property
     def _name(self) -> str:

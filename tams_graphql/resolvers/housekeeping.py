@@ -1,0 +1,36 @@
+"""What a server does by itself, as long as it runs: copies that are due, bytes to be deleted."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from tams_graphql.model.errors import Unavailable
+from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.copies import resume_copies
+from tams_graphql.resolvers.discard import discard_media
+
+ROUND_SECONDS = 2.0
+"""How long there is rest between two rounds."""
+
+_log = logging.getLogger(__name__)
+
+
+async def keep_house(make_context: Callable[[], Context]) -> None:
+    """Do each of the chores again and again until cancelled; none waits for another."""
+    await asyncio.gather(
+        *(_rounds(chore, make_context) for chore in (resume_copies, discard_media))
+    )
+
+
+async def _rounds(
+    chore: Callable[[Context], Awaitable[None]], make_context: Callable[[], Context]
+) -> None:
+    while True:
+        try:
+            await chore(make_context())
+        except Unavailable as error:
+            _log.info("will be tried again: %s", error)
+        except Exception:  # noqa: BLE001 - the edge of this task
+            # Nobody else is told, and the next round must come whatever happened in this one.
+            _log.exception("a chore failed")
+        await asyncio.sleep(ROUND_SECONDS)
