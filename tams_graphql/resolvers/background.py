@@ -14,10 +14,11 @@ _log = logging.getLogger(__name__)
 class Background:
     """What one process does beside answering; one for its lifetime.
 
-    `slots` are taken by whoever copies.
+    `slots` are taken by whoever copies; `discarding` has the backends that delete bytes now.
     """
 
     def __init__(self) -> None:
+        self.discarding: set[str] = set()
         self.slots = asyncio.Semaphore(COPIES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -28,10 +28,10 @@ from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.instances import format_instances, parse_instances
 from tams_graphql.resolvers.references import spread_instances, update_object
 
-LEASE_US = 10_000_000
+LEASE_US = 6_000_000
 """For how long a copy is left alone after its owner's last sign of life."""
 
-RETRY_US = 3_000_000
+RETRY_US = 2_000_000
 """How long after a store failed a copy is tried again."""
 
 KEPT_US = 24 * 3_600_000_000
@@ -40,7 +40,7 @@ KEPT_US = 24 * 3_600_000_000
 SHOWN_COPIES = 100
 """How many copies of one object are looked at, the newest ones."""
 
-_BEAT_SECONDS = 3.0
+_BEAT_SECONDS = 2.0
 _TELL_SECONDS = 1.0
 _IN_FLIGHT_US = 60_000_000
 
@@ -74,32 +74,36 @@ class _Job:
     def target(self) -> MediaStore:
         return configured(self.ctx, self.row["storage_id"])
 
-    async def go_on(self, progress: CopyProgress | None = None) -> None:
+    async def go_on(self) -> None:
         """Give a sign of life, and tell how far it is.
 
         Raises:
             _NotMine, _Unwanted: stop.
         """
-        news: dict[str, Any] = {"due_us": self.ctx.clock() + LEASE_US}
-        if progress is not None:
-            news |= {"bytes_done": progress.bytes_done, "progress_token": progress.token}
+        now_us = self.ctx.clock()
+        news = {name: self.row[name] for name in ("bytes_done", "progress_token", "error")}
+        news |= {"due_us": now_us + LEASE_US, "updated_us": now_us}
 
         def command(view: View) -> Changes[Mapping[str, Any]]:
             row = self.mine(view)
             wanted_object(view, row)
-            changed = {"error": None, "updated_us": self.ctx.clock(), **news}
-            return _updated(row, changed)
+            return _updated(row, news)
 
         self.row = await self.ctx.metadata.commit(command, [copy(self.copy_id)])
         self.told = time.monotonic()
 
     async def step(self, progress: CopyProgress) -> None:
-        """`go_on`, but not for each of many small steps."""
+        """Keep how far it is, and tell it now and then: not after each of many small steps."""
         new = progress.token != self.row["progress_token"]
         # Known even if the row can't be told: whoever stops now has to throw the parts away.
-        self.row = {**self.row, "progress_token": progress.token}
+        self.row = {
+            **self.row,
+            "bytes_done": progress.bytes_done,
+            "progress_token": progress.token,
+            "error": None,
+        }
         if new or time.monotonic() - self.told >= _TELL_SECONDS:
-            await self.go_on(progress)
+            await self.go_on()
 
     async def let_go(self, **changed: Any) -> None:
         """End or put off the work."""
@@ -137,6 +141,10 @@ async def perform(ctx: Context, copy_id: str) -> None:
             await _given_up(job, str(reason))
         except Unavailable as error:
             await job.let_go(error=error.message, due_us=ctx.clock() + RETRY_US)
+        except asyncio.CancelledError:
+            # The server stops: whoever comes next need not wait until the lease has run out.
+            await job.let_go(due_us=ctx.clock())
+            raise
 
 
 def configured(ctx: Context, storage_id: str) -> MediaStore:

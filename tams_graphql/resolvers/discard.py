@@ -7,7 +7,9 @@ A crash anywhere in between leaves the note; deleting again what is deleted chan
 A note dated in the future is left alone until then (`copying`).
 """
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pyarrow as pa
@@ -20,6 +22,9 @@ from tams_graphql.resolvers.context import Context
 
 BATCH = 1000
 """How many instances are deleted between two commits."""
+
+PATIENCE_SECONDS = 1.0
+"""For how long a request waits for the bytes that it discarded."""
 
 
 async def discard_media(ctx: Context) -> None:
@@ -43,7 +48,15 @@ async def discard_media(ctx: Context) -> None:
 
 
 async def discard_in_passing(ctx: Context) -> None:
-    """`discard_media` after a commit: a store that is away changes nothing about the answer."""
+    """`discard_media` after a commit, which has been answered for: it is waited for a second.
+
+    A store that is away, or takes longer, changes nothing about the answer.
+    """
+    work = ctx.background.start(_as_far_as_possible(ctx))
+    await asyncio.wait({work}, timeout=PATIENCE_SECONDS)
+
+
+async def _as_far_as_possible(ctx: Context) -> None:
     with suppress(Unavailable):
         await discard_media(ctx)
 
@@ -53,24 +66,32 @@ async def _delete(ctx: Context, notes: pa.Table) -> None:
     for note in notes.to_pylist():
         if note["storage_id"] in ctx.stores.by_id:
             keys[note["storage_id"]].append(note["storage_key"])
-    done: list[Key] = []
-    away: Unavailable | None = None
-    for storage_id, in_backend in keys.items():
-        try:
-            await ctx.stores.by_id[storage_id].delete(in_backend)
-            done += [(storage_id, key) for key in in_backend]
-        except Unavailable as error:
-            # The other backends' bytes need not wait for this one.
-            away = error
+    # No backend waits for another; what one of them could not do is told at the end.
+    done = await asyncio.gather(
+        *(_delete_in(ctx, storage_id, some) for storage_id, some in keys.items()),
+        return_exceptions=True,
+    )
+    for failure in done:
+        if failure is not None:
+            raise failure
+
+
+async def _delete_in(ctx: Context, storage_id: str, keys: Sequence[str]) -> None:
+    busy = ctx.background.discarding
+    if storage_id in busy:
+        # Calls to a server that hangs must not pile up; what is left is seen in the next round.
+        return
+    busy.add(storage_id)
+    try:
+        await ctx.stores.by_id[storage_id].delete(keys)
+    finally:
+        busy.discard(storage_id)
 
     def forget(view: View) -> Changes[None]:
         edits = Edits()
         # Another run may have taken some of them away already.
-        left = view.get(DISCARDED_MEDIA, done).to_pylist()
+        left = view.get(DISCARDED_MEDIA, [(storage_id, key) for key in keys]).to_pylist()
         edits.delete(DISCARDED_MEDIA, *((row["storage_id"], row["storage_key"]) for row in left))
         return edits.changes(None)
 
-    if done:
-        await ctx.metadata.commit(forget, ())
-    if away is not None:
-        raise away
+    await ctx.metadata.commit(forget, ())

@@ -9,7 +9,7 @@ from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.copies import resume_copies
 from tams_graphql.resolvers.discard import discard_media
 
-ROUND_SECONDS = 2.0
+ROUND_SECONDS = 1.0
 """How long there is rest between two rounds."""
 
 _log = logging.getLogger(__name__)

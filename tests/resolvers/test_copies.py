@@ -1,29 +1,33 @@
-"""Copies between backends: refused, made, joined, resumed, taken over, cancelled, given up."""
+"""Copies between backends: asked for, refused, shown, cancelled, overtaken by deletion."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tams_graphql.media.store import CopyOrder, CopyProgress
 from tams_graphql.metadata.engine import Scan
 from tams_graphql.metadata.tables import COPIES, DISCARDED_MEDIA
 from tams_graphql.model.errors import InvalidInput, NotFound, Unavailable
 from tams_graphql.model.records import CopyState
-from tams_graphql.resolvers import copies, copying
+from tams_graphql.resolvers import copying
 from tams_graphql.resolvers.context import Context
-from tams_graphql.resolvers.copies import copy_instance, object_copies, resume_copies
-from tams_graphql.resolvers.instances import parse_instances
+from tams_graphql.resolvers.copies import copy_instance
 from tams_graphql.resolvers.objects import (
     add_uncontrolled_instance,
-    get_object,
     remove_instance,
 )
-from tams_graphql.resolvers.paging import PageRequest
-from tams_graphql.resolvers.segments import delete_segments, list_segments
+from tams_graphql.resolvers.segments import delete_segments
 from tests.resolvers.conftest import ARCHIVE, DISK, Clock, fresh, uuid4
-from tests.resolvers.memory_store import MemoryStore
+from tests.resolvers.copy_stories import (
+    MEDIA,
+    Parts,
+    archive_in_parts,
+    places,
+    rounds,
+    shown,
+    store,
+    uploaded,
+)
 from tests.resolvers.segment_stories import (
     FLOW,
     only_problem,
@@ -34,89 +38,11 @@ from tests.resolvers.segment_stories import (
 )
 
 Dump = Callable[[], Any]
-MEDIA = b"media of many parts"
-
-
-class Parts(MemoryStore):
-    """A backend that copies ten bytes at a time, and does `meanwhile` after each."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store.backend)
-        self.parts: dict[str, bytes] = {}
-        self.tokens: list[str | None] = []
-        self.meanwhile: Callable[[], Any] | None = None
-
-    async def copy(
-        self, order: CopyOrder, token: str | None = None
-    ) -> AsyncGenerator[CopyProgress, None]:
-        self.tokens.append(token)
-        told = token or f"upload {len(self.tokens)}"
-        held = self.parts.setdefault(told, b"")
-        yield CopyProgress(len(held), told)
-        while len(self.parts[told]) < order.size:
-            start = len(self.parts[told])
-            rest = b"".join([one async for one in order.source.read(order.source_key, start)])
-            self.parts[told] += rest[:10]
-            if self.meanwhile is not None:
-                await self.meanwhile()
-            yield CopyProgress(len(self.parts[told]), told)
-        self.contents[order.key] = (self.parts.pop(told), order.content_type)
-
-    async def abandon(self, key: str, token: str) -> None:
-        await super().abandon(key, token)
-        self.parts.pop(token, None)
-
-
-def store(ctx: Context, storage_id: str) -> MemoryStore:
-    return cast("MemoryStore", ctx.stores.by_id[storage_id])
-
-
-def replace(ctx: Context, other: MemoryStore) -> None:
-    cast("dict[str, Any]", ctx.stores.by_id)[other.backend.id] = other
-
-
-async def uploaded(ctx: Context, content: bytes = MEDIA) -> str:
-    """A registered object ``o0`` whose bytes are on the disk, under the key returned."""
-    await video_flow(ctx)
-    await recorded(ctx, "[0:0_1:0)")
-    key = str((await get_object(fresh(ctx), "o0")).instances[0].key)
-    store(ctx, DISK).contents[key] = (content, "video/mp2t")
-    return key
 
 
 @pytest.fixture
 async def parts(ctx: Context) -> Parts:
-    """The archive, copying part by part; ``o0`` waits on the disk."""
-    await uploaded(ctx)
-    archive = Parts(store(ctx, ARCHIVE))
-    replace(ctx, archive)
-    return archive
-
-
-async def shown(ctx: Context) -> list[tuple[CopyState, int, int, str | None]]:
-    """What a client sees of the copies of ``o0``."""
-    ctx = fresh(ctx)
-    found = await object_copies(ctx, await get_object(ctx, "o0"))
-    assert {one.storage_id for one in found} <= {ARCHIVE}
-    return [(one.state, one.bytes_done, one.bytes_total, one.error) for one in found]
-
-
-async def places(ctx: Context) -> list[str | None]:
-    """The backends that ``o0`` is advertised in, by itself and by its segment."""
-    found = [one.storage_id for one in (await get_object(fresh(ctx), "o0")).instances]
-    page = await list_segments(fresh(ctx), FLOW, PageRequest())
-    (text,) = page.columns["instances_json"].to_pylist()
-    assert [one.storage_id for one in parse_instances(text)] == found
-    return found
-
-
-async def rounds(ctx: Context, clock: Clock, seconds: int = 60) -> None:
-    """What the background does once that time has passed."""
-    clock.now_us += seconds * 1_000_000
-    work = fresh(ctx)
-    await resume_copies(work)
-    while work.background._tasks:
-        await asyncio.gather(*work.background._tasks)
+    return await archive_in_parts(ctx)
 
 
 async def test_a_copy_has_the_same_bytes(ctx: Context) -> None:
@@ -186,115 +112,6 @@ async def test_a_backend_that_is_away_is_told_before_anything_begins(
     assert await dump() == before
 
 
-async def test_a_copy_goes_on_after_the_answer_and_is_joined_by_the_same_request(
-    ctx: Context, parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held = asyncio.Event()
-    parts.meanwhile = held.wait
-    monkeypatch.setattr(copies, "PATIENCE_SECONDS", 0.05)
-    answer = await copy_instance(ctx, "o0", ARCHIVE)
-    assert [one.storage_id for one in answer.instances] == [DISK]
-    assert await shown(ctx) == [(CopyState.RUNNING, 0, 19, None)]
-    again = await copy_instance(fresh(ctx), "o0", ARCHIVE)
-    assert again == answer
-    await resume_copies(ctx)
-    held.set()
-    await asyncio.gather(*ctx.background._tasks)
-    assert await shown(ctx) == [(CopyState.DONE, 19, 19, None)]
-    assert await places(ctx) == [DISK, ARCHIVE]
-    assert len(parts.tokens) == 1
-
-
-async def test_a_copy_goes_on_where_a_dead_process_stopped(
-    ctx: Context, parts: Parts, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copying, "_TELL_SECONDS", 0.0)
-    monkeypatch.setattr(copies, "PATIENCE_SECONDS", 0.05)
-    parts.meanwhile = asyncio.Event().wait
-    await copy_instance(ctx, "o0", ARCHIVE)
-    await ctx.background.close()
-    assert await shown(ctx) == [(CopyState.RUNNING, 0, 19, None)]
-    assert parts.parts == {"upload 1": MEDIA[:10]}
-    parts.meanwhile = None
-    await rounds(ctx, clock, 0)
-    assert parts.tokens == [None], "its owner may still be alive"
-    await rounds(ctx, clock, 10)
-    assert parts.tokens == [None, "upload 1"]
-    assert [content for content, _ in parts.contents.values()] == [MEDIA]
-    assert await places(ctx) == [DISK, ARCHIVE]
-
-
-async def test_whoever_lost_its_copy_to_another_stops(
-    ctx: Context, parts: Parts, clock: Clock
-) -> None:
-    async def too_late() -> None:
-        parts.meanwhile = None
-        await rounds(ctx, clock, 60)
-
-    parts.meanwhile = too_late
-    await copy_instance(ctx, "o0", ARCHIVE)
-    assert len(parts.tokens) == 2
-    assert list(parts.contents) == [(await get_object(fresh(ctx), "o0")).instances[1].key]
-    assert await places(ctx) == [DISK, ARCHIVE]
-    assert await shown(ctx) == [(CopyState.DONE, 19, 19, None)]
-
-
-async def test_a_store_that_fails_delays_a_copy(ctx: Context, parts: Parts, clock: Clock) -> None:
-    async def fail() -> None:
-        raise Unavailable("storage backend archive failed (503); try again")
-
-    parts.meanwhile = fail
-    await copy_instance(ctx, "o0", ARCHIVE)
-    told = "storage backend archive failed (503); try again"
-    assert await shown(ctx) == [(CopyState.RUNNING, 0, 19, told)]
-    assert await places(ctx) == [DISK]
-    parts.meanwhile = None
-    await rounds(ctx, clock, 0)
-    assert len(parts.tokens) == 1, "not at once"
-    await rounds(ctx, clock, 3)
-    assert parts.tokens == [None, "upload 1"]
-    assert await shown(ctx) == [(CopyState.DONE, 19, 19, None)]
-
-
-async def test_a_copy_of_another_size_is_never_advertised(
-    ctx: Context, parts: Parts, clock: Clock
-) -> None:
-    class Short(MemoryStore):
-        async def copy(
-            self, order: CopyOrder, token: str | None = None
-        ) -> AsyncGenerator[CopyProgress, None]:
-            yield CopyProgress(order.size)
-            self.contents[order.key] = (MEDIA[:-1], order.content_type)
-
-    replace(ctx, Short(parts.backend))
-    await copy_instance(ctx, "o0", ARCHIVE)
-    ((state, _, _, error),) = await shown(ctx)
-    assert state is CopyState.RUNNING
-    assert error == "the copy has 18 bytes instead of 19; it begins anew"
-    assert await places(ctx) == [DISK]
-    replace(ctx, parts)
-    await rounds(ctx, clock)
-    assert await places(ctx) == [DISK, ARCHIVE]
-
-
-async def test_a_copy_fails_for_good_if_the_bytes_are_gone(
-    ctx: Context, parts: Parts, clock: Clock
-) -> None:
-    async def lose() -> None:
-        store(ctx, DISK).contents.clear()
-        raise Unavailable("cut off")
-
-    parts.meanwhile = lose
-    await copy_instance(ctx, "o0", ARCHIVE)
-    await rounds(ctx, clock)
-    told = "the object's bytes have not been uploaded"
-    assert await shown(ctx) == [(CopyState.FAILED, 0, 19, told)]
-    assert parts.parts == {}
-    await rounds(ctx, clock, 3600)
-    assert len(parts.tokens) == 1
-    assert await places(ctx) == [DISK]
-
-
 async def test_a_copy_of_an_object_that_goes_meanwhile_is_thrown_away(
     ctx: Context, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,43 +166,3 @@ async def test_a_copy_can_be_cancelled(
     assert len(parts.tokens) == 1
     await copy_instance(fresh(ctx), "o0", ARCHIVE)
     assert await places(ctx) == [DISK, ARCHIVE]
-
-
-async def test_a_backend_taken_out_of_the_configuration_keeps_its_copies_waiting(
-    ctx: Context, parts: Parts, clock: Clock
-) -> None:
-    async def fail() -> None:
-        raise Unavailable("cut off")
-
-    parts.meanwhile = fail
-    await copy_instance(ctx, "o0", ARCHIVE)
-    parts.meanwhile = None
-    del cast("dict[str, Any]", ctx.stores.by_id)[ARCHIVE]
-    await rounds(ctx, clock)
-    ((state, _, _, error),) = await shown(ctx)
-    assert (state, error) == (CopyState.RUNNING, f"storage backend {ARCHIVE} is not configured")
-    replace(ctx, parts)
-    await rounds(ctx, clock)
-    assert await places(ctx) == [DISK, ARCHIVE]
-
-
-async def test_a_process_makes_four_copies_at_a_time(
-    ctx: Context, parts: Parts, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copies, "PATIENCE_SECONDS", 0.05)
-    names = [f"p{number}" for number in range(6)]
-    await recorded(ctx, *(f"[{n}:0_{n + 1}:0)" for n in range(10, 16)), prefix="p")
-    for name in names:
-        key = str((await get_object(fresh(ctx), name)).instances[0].key)
-        store(ctx, DISK).contents[key] = (MEDIA, "video/mp2t")
-    held = asyncio.Event()
-    parts.meanwhile = held.wait
-    await asyncio.gather(*(copy_instance(ctx, name, ARCHIVE) for name in names))
-    await resume_copies(ctx)
-    assert len(parts.tokens) == 4
-    held.set()
-    await asyncio.gather(*ctx.background._tasks)
-    await rounds(ctx, clock, 0)
-    assert len(parts.contents) == 6
-    for name in names:
-        assert len((await get_object(fresh(ctx), name)).instances) == 2

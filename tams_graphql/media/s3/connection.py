@@ -73,7 +73,7 @@ class Connection:
             session = _session(bucket)
             self._credentials = CredentialSource(session)
             self.client = self._client(session, bucket.endpoint, pool=threads)
-            self.probe = self._client(session, bucket.endpoint, patient=False)
+            self.probe = self._client(session, bucket.endpoint, pool=threads, patient=False)
             public = self._client(session, bucket.public_endpoint or bucket.endpoint)
             self.base_url = base_url(public, bucket.name)
             public.close()

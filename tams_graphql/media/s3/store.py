@@ -110,10 +110,14 @@ class S3Store:
         return [f"{self._direct_base}{quote(key, safe='/~')}" for key in keys]
 
     async def stat(self, key: str) -> StoredBytes | None:
-        """What is stored under `key`, or ``None``."""
-        told = await self._call("head_object", missing=_NOTHING_THERE, Key=key)
-        if told is None:
-            return None
+        """What is stored under `key`, or ``None``; gives up after about 2 s."""
+        probe, bucket = self.connection.probe, self._bucket
+        try:
+            told = await self._submit(lambda: probe.head_object(Bucket=bucket, Key=key))
+        except FAILURES as error:
+            if failure_code(error) in _NOTHING_THERE:
+                return None
+            raise self._failed(error) from error
         return StoredBytes(told["ContentLength"], told.get("ContentType"), told["ETag"])
 
     async def read(self, key: str, start: int = 0) -> AsyncGenerator[bytes, None]:
