@@ -104,7 +104,9 @@ class HttpHeader:
     value: str
 
 
-@strawberry.type(description="How to upload bytes: PUT them to `url` with `contentType`.")
+@strawberry.type(
+    description="How to upload bytes: PUT them to `url` with `contentType` and all `headers`."
+)
 class UploadRequest:
     """Spec 8.2, `http-request.json`."""
 
@@ -138,6 +140,11 @@ class AllocateStorageInput(CreationInput):
     content_type: MimeType | None = strawberry.field(
         default=None,
         description="Only for initialisation segments that differ from the Flow's container.",
+    )
+    sha256: list[str] | None = strawberry.field(
+        default=None,
+        description="SHA-256 of each object's bytes in base64, in the order of the objects: bytes"
+        " that have another one are refused by the upload.",
     )
 
 
@@ -173,7 +180,7 @@ async def _allocated(info: Info, given: AllocateStorageInput) -> Mapping[str, An
     sent = {name: value for name, value in body.items() if value is not None}
 
     async def allocate(ctx: Context) -> tuple[resolvers.AllocatedObject, ...]:
-        return await resolvers.allocate_storage(ctx, given.flow_id, sent)
+        return await resolvers.allocate_storage(ctx, given.flow_id, sent, given.sha256)
 
     saved = await once(
         info.context.tams,
@@ -201,13 +208,16 @@ def _check_count(given: AllocateStorageInput) -> None:
 def _saved(allocated: Sequence[resolvers.AllocatedObject]) -> list[list[str]]:
     """What differs between the objects, behind what they share; URLs are signed anew."""
     shared = [[one.storage_id, one.content_type] for one in allocated[:1]]
-    return shared + [[one.object_id, one.key] for one in allocated]
+    digests = ([] if one.sha256 is None else [one.sha256] for one in allocated)
+    return shared + [
+        [one.object_id, one.key, *digest] for one, digest in zip(allocated, digests, strict=True)
+    ]
 
 
 def _restored(saved: Sequence[Sequence[str]]) -> Iterator[resolvers.AllocatedObject]:
-    for object_id, key in saved[1:]:
+    for object_id, key, *digest in saved[1:]:
         storage_id, content_type = saved[0]
-        yield resolvers.AllocatedObject(object_id, storage_id, key, content_type)
+        yield resolvers.AllocatedObject(object_id, storage_id, key, content_type, *digest)
 
 
 def _shown(ctx: Context, allocated: resolvers.AllocatedObject) -> AllocatedObject:

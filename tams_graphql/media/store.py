@@ -8,7 +8,7 @@ file system or a bucket).
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,10 @@ class StorageBackend:
 
 @dataclass(frozen=True, slots=True)
 class UploadRequest:
-    """How a client puts an object's bytes: PUT `url` with `content_type` as its content type."""
+    """How a client puts an object's bytes: PUT `url` with `content_type` as its content type.
+
+    All of `headers` have to be sent as well.
+    """
 
     url: str
     content_type: str
@@ -77,8 +80,12 @@ class MediaStore(Protocol):
     def backend(self) -> StorageBackend:
         """Its description."""
 
-    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
+    def put_request(
+        self, key: str, object_id: str, content_type: str, sha256: str | None = None
+    ) -> UploadRequest:
         """A presigned upload, valid for at least the service's `min_presigned_url_timeout`.
+
+        With `sha256` (base64) only bytes that have this digest are stored.
 
         It stops working once the object is registered, or deleted (DECISIONS).
         """
@@ -124,6 +131,10 @@ class MediaStore(Protocol):
 
     async def check(self) -> None:
         """Raise `Unavailable` if the backend can't be used now."""
+
+
+CHECKSUM_HEADER: Final = "x-amz-checksum-sha256"
+"""What an upload tells the SHA-256 of its bytes in, as base64."""
 
 
 def new_key() -> str:

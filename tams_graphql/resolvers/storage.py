@@ -1,5 +1,6 @@
 """Storage allocation: where clients put the bytes of new objects."""
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ from tams_graphql.resolvers.references import allocated_object
 MAX_OBJECTS_PER_REQUEST = 1000
 DEFAULT_OBJECTS_PER_REQUEST = 1
 
+# 43 characters for 32 bytes; the last one holds four bits, and two that are zero.
+_DIGEST = re.compile("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
+
 
 @dataclass(frozen=True, slots=True)
 class AllocatedObject:
@@ -33,19 +37,23 @@ class AllocatedObject:
     storage_id: str
     key: str
     content_type: str
+    sha256: str | None = None
 
 
 async def allocate_storage(
-    ctx: Context, flow_id: str, body: Mapping[str, Any]
+    ctx: Context, flow_id: str, body: Mapping[str, Any], sha256: Sequence[str] | None = None
 ) -> tuple[AllocatedObject, ...]:
     """Allocate storage from the JSON body of spec 8.2 `flow-storage-post.json`.
 
-    A `limit` beyond `MAX_OBJECTS_PER_REQUEST` is clamped to it. Every upload is presigned.
+    A `limit` beyond `MAX_OBJECTS_PER_REQUEST` is clamped to it. Every upload is presigned. With
+    `sha256`, a digest in base64 for each object in their order, only such bytes can be uploaded
+    (an extension: the specification has no place for it).
 
     Raises:
         NotFound, Forbidden: no such flow, or it is read-only.
         InvalidInput: the flow has no container, an object id exists or is given twice, the
-            backend is unknown or not named and there is no default, or `presigned` is false.
+            backend is unknown or not named and there is no default, `presigned` is false, or a
+            digest is malformed, missing or one too many.
         TooLarge: more than `MAX_OBJECTS_PER_REQUEST` object ids.
     """
     authorise(ctx, Action.WRITE, "flow", flow_id)
@@ -53,6 +61,7 @@ async def allocate_storage(
     post = validated(StoragePost, body)
     store = _chosen_store(ctx, post)
     ids = _object_ids(post)
+    digests = _digests(sha256, len(ids))
     keys = {object_id: new_key() for object_id in ids}
     now_us = ctx.clock()
 
@@ -72,8 +81,8 @@ async def allocate_storage(
         )
         return edits.changes(
             tuple(
-                AllocatedObject(object_id, store.backend.id, key, content_type)
-                for object_id, key in keys.items()
+                AllocatedObject(object_id, store.backend.id, key, content_type, digest)
+                for (object_id, key), digest in zip(keys.items(), digests, strict=True)
             )
         )
 
@@ -87,7 +96,9 @@ def upload_request(ctx: Context, allocated: AllocatedObject) -> UploadRequest:
         InvalidInput: its storage backend is no longer configured.
     """
     store = known_store(ctx, allocated.storage_id)
-    return store.put_request(allocated.key, allocated.object_id, allocated.content_type)
+    return store.put_request(
+        allocated.key, allocated.object_id, allocated.content_type, allocated.sha256
+    )
 
 
 async def may_upload(ctx: Context, object_id: str, storage_id: str, key: str) -> bool:
@@ -162,6 +173,23 @@ def _object_ids(post: StoragePost) -> Sequence[str]:
         post.object_ids, {one for one, n in seen.items() if n > 1}, "duplicate", "is given twice"
     )
     return post.object_ids
+
+
+def _digests(sha256: Sequence[str] | None, count: int) -> Sequence[str | None]:
+    if sha256 is None:
+        return [None] * count
+    if len(sha256) != count:
+        message = f"{len(sha256)} digests were given for {count} objects"
+        raise InvalidInput("sha256", "digest.count", message)
+    message = "must be the 32 bytes of a SHA-256 digest in base64"
+    problems = [
+        Problem(f"sha256.{index}", "digest.format", message)
+        for index, text in enumerate(sha256)
+        if _DIGEST.fullmatch(text) is None
+    ]
+    if problems:
+        raise InvalidInput.of(problems)
+    return sha256
 
 
 def _refuse_existing(view: View, chosen: Sequence[str]) -> None:

@@ -306,3 +306,21 @@ async def _allocate(api: Api, flow_id: str, count: int) -> list[str]:
         assert one["upload"]["url"].startswith(f"memory://{DISK}/put/")
         assert one["upload"]["contentType"] == "video/mp2t"
     return [one["objectId"] for one in payload["objects"]]
+
+
+async def test_an_upload_bound_to_a_digest_says_so_and_is_saved_with_its_answer(api: Api) -> None:
+    flow = await api.video_flow()
+    digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    given = {"flowId": flow["flowId"], "sha256": [digest], "idempotencyKey": "k"}
+    shown = "objects { objectId upload { headers { name value } } } errors { field rule }"
+    told = [
+        await api.mutate("allocateStorage", "AllocateStorageInput", shown, **given)
+        for _ in range(2)
+    ]
+    assert told[0] == told[1]
+    (allocated,) = told[0]["objects"]
+    header = {"name": "x-amz-checksum-sha256", "value": digest}
+    assert allocated["upload"] == {"headers": [header]}
+    bad = given | {"sha256": ["x"], "idempotencyKey": "other"}
+    refused = await api.mutate("allocateStorage", "AllocateStorageInput", shown, **bad)
+    assert refused["errors"] == [{"field": ["sha256", "0"], "rule": "digest.format"}]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from tams_graphql.media.store import (
+    CHECKSUM_HEADER,
     CopyOrder,
     CopyProgress,
     StorageBackend,
@@ -26,8 +27,11 @@ class MemoryStore:
     def backend(self) -> StorageBackend:
         return self._backend
 
-    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
-        return UploadRequest(self._url("put", key), content_type)
+    def put_request(
+        self, key: str, object_id: str, content_type: str, sha256: str | None = None
+    ) -> UploadRequest:
+        headers = {CHECKSUM_HEADER: sha256} if sha256 else {}
+        return UploadRequest(self._url("put", key), content_type, headers)
 
     def get_urls(self, keys: Sequence[str]) -> list[str]:
         self.signed.append(("get", len(keys)))

@@ -161,3 +161,37 @@ async def test_an_object_id_belongs_to_the_whole_store(ctx: Context) -> None:
 
 SOURCE_OF_MULTI = uuid4(101)
 assert SOURCE != SOURCE_OF_MULTI
+
+
+DIGEST = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+
+async def test_uploads_can_be_bound_to_the_digests_of_their_bytes(ctx: Context) -> None:
+    await video_flow(ctx)
+    first, second = await allocate_storage(ctx, FLOW, {"limit": 2}, [DIGEST, "A" * 43 + "="])
+    assert upload_request(ctx, first).headers == {"x-amz-checksum-sha256": DIGEST}
+    assert upload_request(ctx, second).headers == {"x-amz-checksum-sha256": "A" * 43 + "="}
+    (free,) = await allocate_storage(ctx, FLOW, {})
+    assert upload_request(ctx, free).headers == {}
+
+
+@pytest.mark.parametrize(
+    ("digests", "field", "rule"),
+    [
+        ([DIGEST], "sha256", "digest.count"),
+        ([DIGEST] * 3, "sha256", "digest.count"),
+        ([DIGEST, ""], "sha256.1", "digest.format"),
+        ([DIGEST[:-1], DIGEST], "sha256.0", "digest.format"),
+        ([DIGEST, "B" * 43 + "="], "sha256.1", "digest.format"),
+        ([DIGEST, DIGEST + "\n"], "sha256.1", "digest.format"),
+    ],
+)
+async def test_digests_fit_the_objects(
+    ctx: Context, dump: Callable[[], Any], digests: list[str], field: str, rule: str
+) -> None:
+    await video_flow(ctx)
+    before = await dump()
+    with pytest.raises(InvalidInput) as refused:
+        await allocate_storage(ctx, FLOW, {"limit": 2}, digests)
+    assert only_problem(refused.value) == (field, rule)
+    assert await dump() == before

@@ -1,7 +1,8 @@
 """Checksums that a client sends along with an upload, so that damage on the way is noticed.
 
 `Content-Digest` (RFC 9530, SHA-256 and SHA-512; other algorithms are ignored, as it says),
-`Content-MD5` (RFC 1864) and `x-amz-checksum-sha256` (which S3 clients send).
+`Content-MD5` (RFC 1864) and `x-amz-checksum-sha256` (which S3 clients send). A URL may also have
+been signed for one digest.
 """
 
 import base64
@@ -41,8 +42,12 @@ class Expected:
             )
 
 
-def expected_digests(headers: Mapping[str, str]) -> list[Expected]:
-    """What `headers` (names in lower case) say the body's digests are.
+def expected_digests(headers: Mapping[str, str], sha256: str = "") -> list[Expected]:
+    """What `headers` (names in lower case), and the signed URL, say the body's digests are.
+
+    Args:
+        headers: of the request.
+        sha256: the digest in the URL, as base64; empty if it has none.
 
     Raises:
         InvalidInput: one of them is malformed.
@@ -52,6 +57,8 @@ def expected_digests(headers: Mapping[str, str]) -> list[Expected]:
         for header, algorithm in _WHOLE_HEADERS.items()
         if header in headers
     ]
+    if sha256:
+        expected.append(Expected("sha256", "sha256", _decoded("sha256", "sha256", sha256)))
     return expected + _content_digests(headers.get("content-digest", ""))
 
 

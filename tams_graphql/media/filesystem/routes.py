@@ -97,6 +97,7 @@ class _Media:
             key=key,
             object_id=grant.object_id,
             content_type=grant.content_type,
+            sha256=grant.sha256,
             max_bytes=self._max_bytes,
             may_write=self._may_write,
         )

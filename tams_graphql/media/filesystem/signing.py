@@ -1,10 +1,12 @@
 """Signed URLs that expire, for the bytes that this server keeps itself.
 
 1. A URL is ``{public_url}/media/{storage_id}/{key}?method=…&expires=…&signature=…``; `expires`
-   is in Unix seconds. An upload's URL also carries ``object_id`` and ``content_type``.
+   is in Unix seconds. An upload's URL also carries ``object_id`` and ``content_type``, and
+   ``sha256`` if the digest of its bytes was told in advance.
 2. The signature is HMAC-SHA256 (base64url, unpadded) over the method, the expiry, the backend
-   and the key, one a line, then for an upload the object id and the content type. Both are
-   percent-encoded there, so that no value can contain a line break and shift the others.
+   and the key, one a line, then for an upload the object id, the content type and the digest.
+   They are percent-encoded there, so that no value can contain a line break and shift the
+   others, nor a colon, which tells the digest from them.
 3. `verify` recomputes it from what the request says, compares in constant time, and only then
    looks at the method and the clock.
 
@@ -26,7 +28,8 @@ from tams_graphql.model.errors import Forbidden, Problem
 
 _PERMITS = {"GET": ("GET", "HEAD"), "HEAD": ("HEAD",), "PUT": ("PUT",)}
 _UPLOAD = ("object_id", "content_type")
-_SIGNED = ("method", "expires", "signature", *_UPLOAD)
+_DIGEST = "sha256"
+_SIGNED = ("method", "expires", "signature", *_UPLOAD, _DIGEST)
 _SIGNATURE_CHARACTERS = 43
 _SECONDS = re.compile(r"[0-9]{1,11}")
 
@@ -35,12 +38,14 @@ _SECONDS = re.compile(r"[0-9]{1,11}")
 class Grant:
     """What a verified URL permits, until `expires` (Unix seconds).
 
-    `object_id` and `content_type` are those of an upload, otherwise empty.
+    `object_id` and `content_type` are those of an upload, otherwise empty; `sha256` (base64) is
+    empty unless it was told in advance.
     """
 
     expires: int
     object_id: str = ""
     content_type: str = ""
+    sha256: str = ""
 
 
 class UrlSigner:
@@ -86,15 +91,19 @@ class UrlSigner:
         keyed.update(_common_lines(method, expires, storage))
         return [f"{head}{key}{tail}{_signature(keyed, key.encode())}" for key in keys]
 
-    def put_url(self, storage_id: str, key: str, object_id: str, content_type: str) -> str:
-        """A URL for the upload of `object_id`, sent as `content_type`."""
+    def put_url(
+        self, storage_id: str, key: str, object_id: str, content_type: str, *, sha256: str = ""
+    ) -> str:
+        """A URL for the upload of `object_id`, sent as `content_type`, with the digest `sha256`."""
         expires = self._expiry()
         storage = quote(storage_id, safe="")
         upload = [quote(value, safe="") for value in (object_id, content_type)]
-        signature = self._sign("PUT", expires, storage, key, upload)
+        digest = quote(sha256, safe="")
+        signature = self._sign("PUT", expires, storage, key, upload + _digest_lines(digest))
         return (
             f"{self._base}/media/{storage}/{key}?method=PUT&expires={expires}"
-            f"&object_id={upload[0]}&content_type={upload[1]}&signature={signature}"
+            f"&object_id={upload[0]}&content_type={upload[1]}"
+            f"{f'&{_DIGEST}={digest}' if digest else ''}&signature={signature}"
         )
 
     def verify(self, method: str, storage_id: str, key: str, query: str) -> Grant:
@@ -107,6 +116,7 @@ class UrlSigner:
         """
         given = _parameters(query)
         signed = [quote(given[name], safe="") for name in _UPLOAD if name in given]
+        signed += _digest_lines(quote(given.get(_DIGEST, ""), safe=""))
         storage = quote(storage_id, safe="")
         genuine = self._sign(given["method"], given["expires"], storage, key, signed)
         if not hmac.compare_digest(genuine, given["signature"].encode("ascii", "replace").decode()):
@@ -115,7 +125,8 @@ class UrlSigner:
             raise _refusal(
                 "method", "mismatch", f"the URL is signed for {given['method']}, not {method}"
             )
-        grant = Grant(int(given["expires"]), given.get(_UPLOAD[0], ""), given.get(_UPLOAD[1], ""))
+        upload = [given.get(name, "") for name in (*_UPLOAD, _DIGEST)]
+        grant = Grant(int(given["expires"]), *upload)
         self._refuse_expired(grant)
         return grant
 
@@ -133,6 +144,10 @@ class UrlSigner:
         keyed = self._keyed.copy()
         keyed.update(_common_lines(method, expires, storage))
         return _signature(keyed, "\n".join((key, *upload)).encode())
+
+
+def _digest_lines(digest: str) -> list[str]:
+    return [f"{_DIGEST}:{digest}"] if digest else []
 
 
 def _common_lines(method: str, expires: int | str, storage: str) -> bytes:

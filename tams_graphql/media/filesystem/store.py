@@ -16,6 +16,7 @@ from tams_graphql.media.filesystem.files import (
 )
 from tams_graphql.media.filesystem.signing import UrlSigner
 from tams_graphql.media.store import (
+    CHECKSUM_HEADER,
     CopyOrder,
     CopyProgress,
     StorageBackend,
@@ -64,11 +65,15 @@ class FilesystemStore:
         """Its description."""
         return self._backend
 
-    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
+    def put_request(
+        self, key: str, object_id: str, content_type: str, sha256: str | None = None
+    ) -> UploadRequest:
         """An upload of `object_id`; whether it may still write is asked when it comes."""
         _require_keys((key,))
-        url = self.signer.put_url(self._backend.id, key, object_id, content_type)
-        return UploadRequest(url, content_type)
+        url = self.signer.put_url(
+            self._backend.id, key, object_id, content_type, sha256=sha256 or ""
+        )
+        return UploadRequest(url, content_type, {CHECKSUM_HEADER: sha256} if sha256 else {})
 
     def get_urls(self, keys: Sequence[str]) -> list[str]:
         """URLs for GET (and HEAD), in the order of `keys`; about 3 µs each."""

@@ -36,12 +36,16 @@ MayWrite = Callable[[str, str, str], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What is uploaded where, as the signed URL says; at most `max_bytes` of it."""
+    """What is uploaded where, as the signed URL says; at most `max_bytes` of it.
+
+    `sha256` is the digest that it must have, as base64; empty for any.
+    """
 
     store: FilesystemStore
     key: str
     object_id: str
     content_type: str
+    sha256: str
     max_bytes: int
     may_write: MayWrite
 
@@ -61,7 +65,7 @@ async def receive(request: Request, upload: Upload) -> Response:
     headers = conditions.merged(request.headers)
     _judge_type(headers, upload.content_type)
     _judge_length(headers, upload.max_bytes)
-    expected = expected_digests(headers)
+    expected = expected_digests(headers, upload.sha256)
     await _judge_permission(upload)
     await _judge_preconditions(headers, upload)
     async with upload.store.draft({one.algorithm for one in expected}) as draft:

@@ -17,6 +17,7 @@ from tams_graphql.media.s3.connection import FAILURES, Connection, failure_code
 from tams_graphql.media.s3.copying import BucketCopy, Token, abandon
 from tams_graphql.media.s3.signing import Presigner
 from tams_graphql.media.store import (
+    CHECKSUM_HEADER,
     CopyOrder,
     CopyProgress,
     StorageBackend,
@@ -85,15 +86,20 @@ class S3Store:
         """Its description."""
         return self._backend
 
-    def put_request(self, key: str, object_id: str, content_type: str) -> UploadRequest:
+    def put_request(
+        self, key: str, object_id: str, content_type: str, sha256: str | None = None
+    ) -> UploadRequest:
         """An upload to `key`, to be sent with all of its headers; they are signed.
 
-        With `write_once` it can succeed once, and not at all where bytes are stored.
+        With `write_once` it can succeed once, and not at all where bytes are stored. That bytes
+        have the digest `sha256` is the bucket's to check.
         """
         del object_id
-        headers = {"Content-Type": content_type, **self._upload_headers}
-        url = self._presigner.url("PUT", key, headers)
-        return UploadRequest(url, content_type, self._upload_headers)
+        headers = dict(self._upload_headers)
+        if sha256 is not None:
+            headers[CHECKSUM_HEADER] = sha256
+        url = self._presigner.url("PUT", key, {"Content-Type": content_type, **headers})
+        return UploadRequest(url, content_type, headers)
 
     def get_urls(self, keys: Sequence[str]) -> list[str]:
         """URLs for GET alone, in the order of `keys`; about 3 µs each."""

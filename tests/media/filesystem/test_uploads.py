@@ -174,6 +174,24 @@ async def test_digests(site: Site, header: str, right: str, wrong: str) -> None:
     assert (await site.put(new_key(), BODY, **{header: right})).status_code == 200
 
 
+async def test_a_url_signed_for_one_digest_takes_no_other_bytes(site: Site) -> None:
+    key = new_key()
+    request = site.store.put_request(key, "object", MP2T, SHA256)
+    assert request.headers == {"x-amz-checksum-sha256": SHA256}
+    url = site.base_url + request.url
+    headers = {"content-type": MP2T}
+    async with site.client() as client:
+        other = await client.put(url, content=b"other bytes", headers=headers)
+        assert problem(other) == (400, "INVALID_INPUT", "sha256", "digest.mismatch")
+        without = url.replace("&sha256=", "&was=")
+        refused = await client.put(without, content=b"other bytes", headers=headers)
+        assert refused.status_code == 403
+        assert site.files() == []
+        right = await client.put(url, content=BODY, headers={**headers, **request.headers})
+    assert right.status_code == 200
+    assert await site.content(key) == BODY
+
+
 async def test_digests_in_two_lines_both_count(site: Site) -> None:
     lines = [f"sha-256=:{SHA256}:", f"sha-512=:{WRONG['sha512']}:"]
     headers = [("content-type", MP2T), *(("content-digest", line) for line in lines)]

@@ -1,7 +1,8 @@
 """The `MediaStore` port over a bucket of a real S3 server."""
 
 import socket
-from hashlib import md5
+from base64 import b64encode
+from hashlib import md5, sha256
 from typing import Any
 
 import httpx
@@ -57,6 +58,19 @@ async def test_without_write_once_the_operator_has_chosen_otherwise(
     assert put(store, KEY, b"first").status_code == 200
     assert put(store, KEY, b"second").status_code == 200
     assert await read(store, KEY) == b"second"
+
+
+async def test_a_checksum_is_signed_and_told(make_store: MakeStore, bucket: str) -> None:
+    digest = b64encode(sha256(b"frames").digest()).decode()
+    store = make_store(bucket)
+    request = store.put_request(KEY, "an object", "video/mp4", digest)
+    assert request.headers == {"If-None-Match": "*", "x-amz-checksum-sha256": digest}
+    signed = "SignedHeaders=content-type%3Bhost%3Bif-none-match%3Bx-amz-checksum-sha256&"
+    assert signed in request.url
+    sent = {"content-type": request.content_type, **request.headers}
+    assert ask("PUT", request.url, content=b"frames", headers=sent).status_code == 200
+    loose = make_store(bucket, write_once=False).put_request(KEY, "an object", "video/mp4", digest)
+    assert loose.headers == {"x-amz-checksum-sha256": digest}
 
 
 async def test_bytes_can_be_read_from_anywhere_on(store: S3Store, boto: Any, bucket: str) -> None:
