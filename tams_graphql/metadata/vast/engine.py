@@ -10,12 +10,13 @@ import pyarrow as pa
 from tams_graphql.metadata.engine import Aggregate, Command, Key, Scan
 from tams_graphql.metadata.tables import GUARDS, Table
 from tams_graphql.metadata.vast import schema
+from tams_graphql.metadata.vast.catalogue import PROBES, Catalogue
 from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
 from tams_graphql.metadata.vast.density import Densities
 from tams_graphql.metadata.vast.faults import TransactionLost, Unreachable
 from tams_graphql.metadata.vast.lanes import Lane
 from tams_graphql.metadata.vast.reading import Reading
-from tams_graphql.metadata.vast.selecting import Catalogue, select_in
+from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.metadata.vast.semantics.row_conflicts import row_conflicts_hold
 from tams_graphql.metadata.vast.writer import Writer
 from tams_graphql.model.errors import Unavailable
@@ -131,7 +132,7 @@ class VastEngine:
 def _opened(target: Target) -> tuple[Cluster, Catalogue, Lane]:
     cluster = Cluster(target)
     catalogue = schema.prepare(cluster)
-    if row_conflicts_hold(cluster, catalogue[schema.PROBES]):
+    if row_conflicts_hold(cluster, catalogue[PROBES]):
         return cluster, catalogue, Lane(cluster, catalogue)
     lane = Lane(cluster, catalogue, only=0)
     lane.claim()

@@ -13,12 +13,11 @@ from contextlib import suppress
 import pyarrow as pa
 
 from tams_graphql.metadata.engine import OneOf
+from tams_graphql.metadata.vast.catalogue import LANES, Catalogue, with_row_ids
 from tams_graphql.metadata.vast.cluster import Cluster, Transaction
 from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, errors_told
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
-from tams_graphql.metadata.vast.schema import LANES
-from tams_graphql.metadata.vast.selecting import Catalogue, select_in
-from tams_graphql.metadata.vast.writing import with_row_ids
+from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.model.errors import Unavailable
 
 LEASE_SECONDS = 30.0

@@ -3,9 +3,6 @@
 1. An absent schema is made with all tables, the guard rows, the lanes and the version.
 2. An older one is taken step by step, in the transaction that all steps share.
 3. A newer one, or one whose tables are not ours, is refused and left untouched.
-
-Rows that many transactions contend for are in tables without a sort order (INVARIANTS): sorting
-moves rows in the background, and nobody knows what that does to a conflict.
 """
 
 import random
@@ -16,79 +13,48 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 from vastdb import errors
-from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
 from tams_graphql.metadata import tables
-from tams_graphql.metadata.tables import SchemaError, Table
+from tams_graphql.metadata.tables import SchemaError
+from tams_graphql.metadata.vast.catalogue import (
+    CONTENDED,
+    LANE_COUNT,
+    LANES,
+    TABLES,
+    VERSIONS,
+    Catalogue,
+    catalogue_of,
+    with_row_ids,
+)
 from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
 from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, errors_told
-from tams_graphql.metadata.vast.queries import Query
-from tams_graphql.metadata.vast.selecting import Catalogue, select_in
+from tams_graphql.metadata.vast.queries import ROW_ID, Query
+from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.model.errors import Unavailable
 
-LANE_COUNT = 64
+Migration: TypeAlias = Callable[[Any], None]
+"""A step, given the SDK's schema within a transaction."""
 
-LANES = Table(
-    "lanes",
-    pa.schema(
-        [
-            pa.field("lane", pa.int64(), nullable=False),
-            pa.field("owner", pa.string()),
-            pa.field("epoch", pa.int64(), nullable=False),
-            pa.field("lease_until_us", pa.int64(), nullable=False),
-            pa.field("commit_id", pa.string()),
-        ]
-    ),
-    key=("lane",),
-)
-"""One row for each writing process (see `lanes`)."""
 
-PROBES = Table(
-    "probes",
-    pa.schema(
-        [
-            pa.field("probe_id", pa.string(), nullable=False),
-            pa.field("version", pa.int64(), nullable=False),
-        ]
-    ),
-    key=("probe_id",),
-)
-"""Where a starting process tries out whether two updates of one row conflict."""
+def _add_copies(stored: Any) -> None:
+    # Spelled out: what version 2 has must not change when a later version changes the table.
+    text, number = pa.string(), pa.int64()
+    required = [
+        ("copy_id", text), ("object_id", text), ("incarnation", text), ("storage_id", text),
+        ("state", text), ("version", number), ("bytes_done", number), ("bytes_total", number),
+        ("created_us", number), ("updated_us", number), ("due_us", number),
+    ]  # fmt: skip
+    optional = [("error", text), ("owner", text), ("progress_token", text)]
+    fields = [pa.field(name, kind, nullable=False) for name, kind in required]
+    fields += [pa.field(name, kind) for name, kind in optional]
+    stored.create_table("object_copies", pa.schema(fields))
 
-VERSIONS = Table(
-    "versions",
-    pa.schema(
-        [
-            pa.field("component", pa.string(), nullable=False),
-            pa.field("version", pa.int64(), nullable=False),
-        ]
-    ),
-    key=("component",),
-)
-"""The one row ``index`` has the `tables.SCHEMA_VERSION` that the tables are at."""
 
-TABLES = (*tables.TABLES, LANES, PROBES, VERSIONS)
-CONTENDED = frozenset({tables.FLOWS, tables.SOURCES, tables.GUARDS, LANES, PROBES, VERSIONS})
-
-Migration: TypeAlias = Callable[[Transaction, Catalogue], None]
-
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {1: _add_copies}
 """``MIGRATIONS[n]`` takes the tables from version n to n + 1; whoever raises
 `tables.SCHEMA_VERSION` adds the step here."""
 
 _TRIES = 20
-
-
-def catalogue_of(target: Target) -> Catalogue:
-    """The SDK's description of all tables, made without asking the cluster."""
-    return {
-        table: TableMetadata(
-            TableRef(target.bucket, target.schema, table.name),
-            table.schema,
-            TableType.Regular if table in CONTENDED else TableType.Elysium,
-        )
-        for table in TABLES
-    }
 
 
 def prepare(
@@ -168,7 +134,7 @@ def _bring_to(
         return
     found = _version(transaction, schema, catalogue, version)
     for step in range(found, version):
-        migrations[step](transaction, catalogue)
+        migrations[step](schema)
     if found < version:
         _set_version(transaction, catalogue, version)
     _require_columns(schema)
@@ -206,7 +172,7 @@ def _version(transaction: Transaction, schema: Any, catalogue: Catalogue, newest
 def _set_version(transaction: Transaction, catalogue: Catalogue, version: int) -> None:
     query = Query(table=VERSIONS, columns=(), row_ids=True)
     rows = select_in(transaction, catalogue)(query).rows
-    changed = rows.append_column("version", pa.array([version], pa.int64()))
+    changed = with_row_ids(VERSIONS, rows[ROW_ID], {"version": [version]})
     transaction.sdk.table_from_metadata(catalogue[VERSIONS]).update(changed)
 
 

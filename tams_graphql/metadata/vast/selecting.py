@@ -1,6 +1,6 @@
 """Running a query within a transaction: by the SDK's own `select`, or by the fast path."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -8,8 +8,8 @@ from vastdb.config import QueryConfig
 from vastdb.table_metadata import TableMetadata
 
 from tams_graphql.metadata.engine import OneOf
-from tams_graphql.metadata.tables import Table
 from tams_graphql.metadata.vast import fast_path
+from tams_graphql.metadata.vast.catalogue import Catalogue
 from tams_graphql.metadata.vast.cluster import Transaction
 from tams_graphql.metadata.vast.faults import errors_told
 from tams_graphql.metadata.vast.queries import (
@@ -27,9 +27,6 @@ T = TypeVar("T")
 
 MOST_VALUES = 200
 """Values in one list of a predicate: beyond it, requests grow faster than they help."""
-
-Catalogue = Mapping[Table, TableMetadata]
-"""The SDK's description of each of our tables, so that none has to be asked for."""
 
 
 def select_in(

@@ -20,11 +20,11 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
+from tams_graphql.metadata.vast.catalogue import Catalogue
 from tams_graphql.metadata.vast.cluster import Cluster, Transaction
 from tams_graphql.metadata.vast.density import Densities
 from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, Unreachable
 from tams_graphql.metadata.vast.lanes import Lane
-from tams_graphql.metadata.vast.selecting import Catalogue
 from tams_graphql.metadata.vast.writing import WriteView
 from tams_graphql.metadata.waiting import CommandQueue, Waiting
 from tams_graphql.model.errors import Unavailable

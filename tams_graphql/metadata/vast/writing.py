@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import Aggregate, Changes, Key
 from tams_graphql.metadata.tables import Table
+from tams_graphql.metadata.vast.catalogue import Catalogue, with_row_ids
 from tams_graphql.metadata.vast.cluster import Transaction
 from tams_graphql.metadata.vast.density import Densities
 from tams_graphql.metadata.vast.faults import errors_told
 from tams_graphql.metadata.vast.overlay import Overlay, Touched
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
 from tams_graphql.metadata.vast.reading import Reading
-from tams_graphql.metadata.vast.schema import CONTENDED
-from tams_graphql.metadata.vast.selecting import Catalogue, chunks, select_in
+from tams_graphql.metadata.vast.selecting import chunks, select_in
 from tams_graphql.metadata.vast.walking import known, same_keys
 from tams_graphql.metadata.waiting import in_order
 
@@ -145,16 +145,6 @@ def write(stored: Any, table: Table, touched: Sequence[Touched]) -> None:
     inserted = [one.row for one in touched if one.row is not None and not one.row_ids]
     for batch in _batches(pa.Table.from_pylist(inserted, schema=table.schema)):
         stored.insert(batch)
-
-
-def with_row_ids(
-    table: Table, row_ids: Sequence[Any] | pa.ChunkedArray, values: Mapping[str, Any]
-) -> pa.Table:
-    """Rows for the SDK's `update` or `delete`, with exactly the types of `table`."""
-    kind = pa.uint64() if table in CONTENDED else pa.decimal128(38, 0)
-    fields = [table.schema.field(name) for name in values]
-    schema = pa.schema([pa.field(ROW_ID, kind), *fields])
-    return pa.table({ROW_ID: row_ids, **values}, schema=schema)
 
 
 def _by_columns(touched: Sequence[Touched]) -> Iterator[tuple[list[str], list[Touched]]]:

@@ -8,12 +8,12 @@ import pytest
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import Scan
 from tams_graphql.metadata.vast import lanes
+from tams_graphql.metadata.vast.catalogue import LANE_COUNT, LANES, catalogue_of, with_row_ids
 from tams_graphql.metadata.vast.cluster import Cluster, Target
 from tams_graphql.metadata.vast.lanes import Lane, LaneTaken
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
-from tams_graphql.metadata.vast.schema import LANE_COUNT, LANES, catalogue_of, prepare
+from tams_graphql.metadata.vast.schema import prepare
 from tams_graphql.metadata.vast.selecting import select_in
-from tams_graphql.metadata.vast.writing import with_row_ids
 from tests.metadata.rows import flow_row, stored
 from tests.metadata.test_contract_commit import counted_up, read_flow
 from tests.metadata.vast.conftest import Open
