@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 pytest.importorskip("vastdb", reason="vastdb is not installed (pip install 'tams-graphql[vast]')")
 
-from tams_graphql.cli import cli
+from tams_graphql.cli import cli, out
 from tams_graphql.metadata.vast.semantics.titles import TITLES
 from tests.metadata.vast.semantics.clusters import schemas
 from tests.vast_emulator.running import ACCESS_KEY, BUCKET, SECRET_KEY, Running, emulator
@@ -21,7 +21,7 @@ COMMAND = ["doctor", "--vast-semantics", "--quick"]
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(out, "width", 200)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
     yield
