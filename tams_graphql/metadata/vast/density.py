@@ -7,6 +7,7 @@ query more.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -45,6 +46,14 @@ class Densities:
             density = self._known.get(prefix)
         return None if density is None else _page_end(scan, density)
 
+    def rows_until(self, scan: Scan, prefix: Key, edge: int) -> float:
+        """About how many rows of the partition are not beyond `edge` (ns)."""
+        with self._lock:
+            density = self._known[prefix]
+        length = density.last_ns - edge if scan.reverse else edge - density.first_ns
+        whole = density.last_ns - density.first_ns
+        return 1 + max(0, min(length, whole)) / max(density.spacing_ns, 1)
+
     def learn(self, scan: Scan, prefix: Key, page: pa.Table) -> None:
         """Remember what a page of a long partition showed."""
         if not _applies(scan, prefix) or page.num_rows < 2:
@@ -59,13 +68,13 @@ class Densities:
                 Density(spacing, min(old.first_ns, edges[0]), max(old.last_ns, edges[1])),
             )
 
-    def learn_from_flows(self, flow_ids: list[str], select: Select) -> None:
+    def learn_from_flows(self, scan: Scan, prefixes: Sequence[Key], select: Select) -> None:
         """Remember what the rows of these flows say; one query if any is unknown."""
         with self._lock:
-            unknown = [one for one in flow_ids if (one,) not in self._known]
-        if not unknown:
+            unknown = [one for one in prefixes if one not in self._known]
+        if not unknown or not _applies(scan, unknown[0]):
             return
-        conditions = (OneOf("flow_id", tuple(unknown)),)
+        conditions = (OneOf("flow_id", tuple(flow_id for (flow_id,) in unknown)),)
         found = select(Query(table=tables.FLOWS, columns=ROLLUP, conditions=conditions)).rows
         with self._lock:
             for flow_id, count, start, end in zip(

@@ -1,7 +1,6 @@
 """Rows of many partitions that one query brought: whose are they, and which come first?"""
 
 from collections.abc import Sequence
-from itertools import accumulate, chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,14 +20,21 @@ def keep_keys(rows: pa.Table, names: Sequence[str], keys: Sequence[Key]) -> pa.T
     return rows if len(names) == 1 else rows.filter(pc.is_valid(_ranks(rows, names, keys)))
 
 
-def grouped(walk: Walk, rows: pa.Table, names: Sequence[str], keys: Sequence[Key]) -> pa.Table:
-    """The first `walk.limit` rows of each partition, partitions in the order of `keys`."""
+def by_partition(
+    walk: Walk, rows: pa.Table, names: Sequence[str], keys: Sequence[Key]
+) -> dict[Key, pa.Table]:
+    """The first `walk.limit` rows of each partition that has any, in order."""
     rows = rows.filter(walk.later(rows)) if walk.after else rows
     rows = rows.append_column(_RANK, _ranks(rows, names, keys))
     direction = "descending" if walk.reverse else "ascending"
     order = [(_RANK, "ascending"), *((name, direction) for name in walk.order)]
     rows = rows.filter(pc.is_valid(rows[_RANK])).sort_by(order)
-    return rows.take(_firsts(rows[_RANK], walk.limit)).drop_columns(_RANK)
+    found: dict[Key, pa.Table] = {}
+    at = 0
+    for entry in pc.value_counts(rows[_RANK]).to_pylist():
+        found[keys[entry["values"]]] = rows.slice(at, min(entry["counts"], walk.limit))
+        at += entry["counts"]
+    return found
 
 
 def _ranks(rows: pa.Table, names: Sequence[str], keys: Sequence[Key]) -> pa.ChunkedArray:
@@ -38,10 +44,3 @@ def _ranks(rows: pa.Table, names: Sequence[str], keys: Sequence[Key]) -> pa.Chun
     rank_of = {key: rank for rank, key in enumerate(keys)}
     found = zip(*(column_values(rows[name]) for name in names), strict=True)
     return pa.chunked_array([pa.array([rank_of.get(key) for key in found], pa.int32())])
-
-
-def _firsts(ranks: pa.ChunkedArray, limit: int) -> pa.Array:
-    counts = [count.as_py() for count in pc.value_counts(ranks).field("counts")]
-    starts = accumulate(counts, initial=0)
-    groups = (range(at, at + min(n, limit)) for at, n in zip(starts, counts, strict=False))
-    return pa.array(chain.from_iterable(groups), pa.int64())

@@ -1,18 +1,17 @@
 """The reads of the port, each by as few queries as it takes (`walking`, `grouping`)."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from tams_graphql.metadata.engine import Key, Scan
 from tams_graphql.metadata.tables import Table
 from tams_graphql.metadata.vast.density import Densities
-from tams_graphql.metadata.vast.grouping import grouped, keep_keys
+from tams_graphql.metadata.vast.grouping import keep_keys
+from tams_graphql.metadata.vast.partitions import Search
 from tams_graphql.metadata.vast.queries import Query, Select
 from tams_graphql.metadata.vast.selecting import chunks
 from tams_graphql.metadata.vast.walking import (
-    Walk,
     count_rows,
     first_rows,
     in_turn,
@@ -20,9 +19,6 @@ from tams_graphql.metadata.vast.walking import (
     same_keys,
     walk_of,
 )
-
-_TOGETHER = 4_096
-_TIMES = 4
 
 
 class Reading:
@@ -50,15 +46,16 @@ class Reading:
 
     def page(self, scan: Scan) -> pa.Table:
         """See `View.page`."""
-        walk = walk_of(scan, (scan.prefix,))
-        parts = [] if walk is None else [self._first(scan, scan.prefix, walk)]
-        return _told(scan.table, known(scan.table, scan.columns), parts)
+        rows = self._first(scan, scan.prefix)
+        return _told(scan.table, known(scan.table, scan.columns), [rows])
 
     def first_per_key(self, scan: Scan, prefixes: Sequence[Key]) -> pa.Table:
         """See `View.first_per_key`."""
         parts: list[pa.Table] = []
         for some in chunks(list(dict.fromkeys(prefixes))):
-            parts += self._first_of_each(scan, some)
+            search = Search(scan, self._select, self._densities, self._first)
+            found = search.first_of_each(some)
+            parts += [found[prefix] for prefix in some if prefix in found]
         return _told(scan.table, known(scan.table, scan.columns), parts)
 
     def count(self, scan: Scan) -> int:
@@ -66,7 +63,10 @@ class Reading:
         walk = walk_of(scan, (scan.prefix,))
         return 0 if walk is None else count_rows(walk, self._select)
 
-    def _first(self, scan: Scan, prefix: Key, walk: Walk) -> pa.Table:
+    def _first(self, scan: Scan, prefix: Key) -> pa.Table:
+        walk = walk_of(scan, (prefix,))
+        if walk is None:
+            return scan.table.schema.empty_table()
         guess = self._densities.guess(scan, prefix)
         if guess is not None:
             return in_turn([walk.near(guess), walk.far(guess)], self._select)
@@ -74,22 +74,6 @@ class Reading:
         if not at_once:
             self._densities.learn(scan, prefix, rows)
         return rows
-
-    def _first_of_each(self, scan: Scan, prefixes: tuple[Key, ...]) -> Iterator[pa.Table]:
-        walk = walk_of(scan, prefixes)
-        if walk is None:
-            return
-        names = scan.table.order(scan.order)[: len(prefixes[0])]
-        query = walk.query(max(_TOGETHER, _TIMES * scan.limit * len(prefixes)))
-        query = replace(query, columns=tuple(dict.fromkeys((*query.columns, *names))))
-        answer = self._select(query)
-        if answer.complete:
-            yield grouped(walk, answer.rows, names, prefixes)
-            return
-        for prefix in prefixes:
-            alone = walk_of(scan, (prefix,))
-            if alone is not None:
-                yield self._first(scan, prefix, alone)
 
 
 def _told(table: Table, columns: tuple[str, ...], parts: Sequence[pa.Table]) -> pa.Table:
