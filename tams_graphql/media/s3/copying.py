@@ -23,9 +23,8 @@ from tams_graphql.model.errors import Unavailable
 INSIDE_BYTES: Final = 64 << 20
 """The size of a part that the server copies by itself: a request each, so worth its while."""
 
-_REFUSED = frozenset(
-    {"403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey", "NotImplemented", "501"}
-)
+_CANNOT = frozenset({"403", "405", "501", "AccessDenied", "MethodNotAllowed", "NotImplemented"})
+_REFUSED = _CANNOT | {"404", "NoSuchBucket", "NoSuchKey"}
 _GONE = frozenset({"404", "NoSuchUpload", "NoSuchKey", "NotFound"})
 _T = TypeVar("_T")
 
@@ -138,8 +137,11 @@ class BucketCopy:
         upload = MultipartUpload(
             self.client, self.bucket, self.order.key, token.upload_id, token.part_bytes
         )
-        known = await self.call(lambda: _unless(_GONE, upload.find_parts))
-        return upload if known else None
+        if await self.call(lambda: _unless(_GONE | _CANNOT, upload.find_parts)):
+            return upload
+        # Some servers don't list parts, or not for everybody. Those that are there are of no use.
+        await self.call(lambda: abandon(self.client, self.bucket, self.order.key, token))
+        return None
 
     async def _is_there(self) -> bool:
         return await self.call(self._complete_already)
@@ -177,9 +179,12 @@ class BucketCopy:
 
 
 def abandon(client: Client, bucket: str, key: str, token: Token) -> None:
-    """Throw away the parts of an upload that nobody will complete; blocks."""
+    """Throw away the parts of an upload that nobody will complete; blocks.
+
+    A server that can't is left to its lifecycle rules.
+    """
     _unless(
-        _GONE,
+        _GONE | _CANNOT,
         lambda: client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=token.upload_id),
     )
 
