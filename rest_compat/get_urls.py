@@ -15,10 +15,8 @@ from rest_compat.parameters import (
 from rest_compat.resources import Call
 from tams_graphql.model.records import Instance
 from tams_graphql.resolvers.filters import UrlFilter
+from tams_graphql.resolvers.storage import HEAD_SUFFIX
 from tams_graphql.resolvers.urls import GetUrl, get_urls
-
-HEAD_SUFFIX = ":head"
-"""What tells a HEAD-only URL's label from the label of the URL for GET."""
 
 VERBOSE = Parameter(
     "verbose_storage", "Tell where the bytes of each URL are kept.", FLAG, boolean, False

@@ -214,7 +214,7 @@ def with_uncontrolled(
     if instance in instances:
         return instances
     if given.label in backend_labels:
-        message = f"label {given.label!r} is that of a storage backend"
+        message = f"label {given.label!r} is kept for a storage backend"
         raise InvalidInput(f"{field}label", "label.reserved", message)
     if any(given.label == one.label for one in instances):
         message = f"label {given.label!r} is taken by another URL of the object"

@@ -5,7 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tams_graphql.media.store import MediaStore, UploadRequest, new_key
 from tams_graphql.metadata.edits import Edits
@@ -24,6 +24,9 @@ from tams_graphql.resolvers.references import allocated_object
 
 MAX_OBJECTS_PER_REQUEST = 1000
 DEFAULT_OBJECTS_PER_REQUEST = 1
+
+HEAD_SUFFIX: Final = ":head"
+"""What REST puts behind a backend's label to label URLs that are for HEAD alone."""
 
 # 43 characters for 32 bytes; the last one holds four bits, and two that are zero.
 _DIGEST = re.compile("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
@@ -156,9 +159,14 @@ def known_store(ctx: Context, storage_id: str) -> MediaStore:
 
 
 def backend_labels(ctx: Context) -> frozenset[str]:
-    """The labels of our storage backends; no uncontrolled URL may bear one of them."""
-    labels = (store.backend.label for store in ctx.stores.by_id.values())
-    return frozenset(label for label in labels if label is not None)
+    """What no uncontrolled URL may be labelled: clients would take it for one of a backend.
+
+    Those are the labels of our storage backends, also of their HEAD URLs, and their ids.
+    """
+    backends = [store.backend for store in ctx.stores.by_id.values()]
+    labels = {backend.label for backend in backends if backend.label is not None}
+    heads = {f"{label}{HEAD_SUFFIX}" for label in labels}
+    return frozenset(labels | heads | {backend.id for backend in backends})
 
 
 def _object_ids(post: StoragePost) -> Sequence[str]:

@@ -142,6 +142,8 @@ async def test_init_objects_have_mirrors_too(ctx: Context) -> None:
     ("url", "label", "field", "rule"),
     [
         (MIRROR, "archive", "label", "label.reserved"),
+        (MIRROR, "archive:head", "label", "label.reserved"),
+        (MIRROR, ARCHIVE, "label", "label.reserved"),
         ("https://other.example/", "mirror", "label", "label.taken"),
         ("ftp://mirror.example/", "new", "url", "url.malformed"),
         ("https://a b/", "new", "url", "url.malformed"),
