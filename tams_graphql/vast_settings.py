@@ -39,7 +39,7 @@ class VastSettings(BaseModel):
     verify_tls: bool = Field(True, description="Whether the cluster's certificate is checked.")
     tls_ca_file: Path | None = Field(None, description="Authorities to trust instead (PEM).")
     timeout: float = Field(10.0, gt=0, description="Seconds that any one request may take.")
-    threads: int = Field(16, gt=0, description="Reads at once.")
+    threads: int = Field(8, gt=0, description="Reads at once.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

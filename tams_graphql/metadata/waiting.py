@@ -23,7 +23,9 @@ def in_order(aggregates: Iterable[Aggregate]) -> list[Aggregate]:
 class Waiting:
     """A command, what it relies on, and who waits for its answer."""
 
-    __slots__ = ("aggregates", "answer", "arrived", "attempts", "command", "failure", "future")
+    __slots__ = (
+        "aggregates", "answer", "arrived", "attempts", "command", "failure", "future", "started",
+    )  # fmt: skip
 
     def __init__(self, command: Command[Any], relies_on: Iterable[Aggregate]) -> None:
         self.command = command
@@ -32,10 +34,15 @@ class Waiting:
         self.answer: Any = None
         self.failure: BaseException | None = None
         self.arrived = time.monotonic()
+        self.started = 0.0
         self.attempts = 0
 
     def settle(self) -> None:
         """Tell who waits how it ended."""
+        if isinstance(self.failure, StopIteration):
+            # No future takes that one, and its caller would wait for ever.
+            failure = RuntimeError("a command raised StopIteration")
+            failure.__cause__, self.failure = self.failure, failure
         if self.failure is None:
             self.future.set_result(self.answer)
         else:
@@ -95,7 +102,7 @@ class CommandQueue:
                 return waiting
         return None
 
-    def all(self, arrived_by: float) -> Iterator[Waiting]:
+    def all(self, arrived_by: float = float("inf")) -> Iterator[Waiting]:
         """The commands that wait and arrived by then (monotonic time)."""
         while (waiting := self.next(arrived_by)) is not None:
             yield waiting

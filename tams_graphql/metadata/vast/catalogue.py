@@ -77,11 +77,15 @@ def catalogue_of(target: Target) -> Catalogue:
     }
 
 
+def row_id_type(table: Table) -> pa.DataType:
+    """What row ids are of: those of sorted tables are longer."""
+    return pa.uint64() if table in CONTENDED else pa.decimal128(38, 0)
+
+
 def with_row_ids(
     table: Table, row_ids: Sequence[Any] | pa.ChunkedArray, values: Mapping[str, Any]
 ) -> pa.Table:
     """Rows for the SDK's `update` or `delete`, with exactly the types of `table`."""
-    kind = pa.uint64() if table in CONTENDED else pa.decimal128(38, 0)
     fields = [table.schema.field(name) for name in values]
-    schema = pa.schema([pa.field(ROW_ID, kind), *fields])
+    schema = pa.schema([pa.field(ROW_ID, row_id_type(table)), *fields])
     return pa.table({ROW_ID: row_ids, **values}, schema=schema)

@@ -13,11 +13,14 @@ import vastdb
 from vastdb.config import BackoffConfig
 from vastdb.session import Session
 
-from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, Unreachable, errors_told
+from tams_graphql.metadata.vast.faults import Busy, Unreachable, errors_told
 from tams_graphql.model.errors import Unavailable
 
 _AVOIDED = 1.0
 """Seconds for which a node that did not answer is asked last."""
+
+_PROMPT = 0.5
+"""Seconds within which a failure to begin is worth another round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,8 @@ class Transaction:
 
     def rollback(self) -> None:
         """Undo everything; a cluster that does not answer will do so by itself."""
-        with suppress(Unavailable, RowConflict, TransactionLost), errors_told():
+        # Whoever rolls back has something to tell already, and nothing hangs on the answer.
+        with suppress(Exception):
             self.session.api.rollback_transaction(self.txid)
         self.sdk.txid = None
 
@@ -93,13 +97,17 @@ class _Node:
     def begin(self) -> Transaction:
         try:
             return Transaction(self._connected())
-        except Unreachable:
+        except (Unreachable, Busy):
             self.avoided_until = time.monotonic() + _AVOIDED
             raise
 
     def _connected(self) -> Session:
+        asked = time.monotonic()
         with self._connecting:
             if self._session is None:
+                if self.avoided_until > asked:
+                    # Somebody else has just waited for it in vain.
+                    raise Unreachable("the metadata store (VAST DB) does not answer; try again")
                 with errors_told():
                     self._session = _connect(self._target, self._endpoint)
             return self._session
@@ -136,11 +144,16 @@ class Cluster:
         Raises:
             Unavailable: none does.
         """
+        began = time.monotonic()
         failure: Unavailable = Unreachable("the metadata store (VAST DB) has no endpoint")
-        for node in self._in_turn():
+        nodes = self._in_turn()
+        # Twice: to begin is harmless, and a connection that was kept alive may have been closed.
+        for count, node in enumerate([*nodes, *nodes]):
+            if count >= len(nodes) and time.monotonic() - began > _PROMPT:
+                break
             try:
                 return node.begin()
-            except Unreachable as error:
+            except (Unreachable, Busy) as error:
                 failure = error
         raise failure
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pyarrow as pa
 import requests
 import urllib3
-from vastdb import errors
+from vastdb import _internal, errors
 
 from tams_graphql.model.errors import Unavailable
 
@@ -20,50 +19,61 @@ class TransactionLost(Exception):
 
 
 class Unreachable(Unavailable):
-    """No answer: what the request was to do may have been done or not."""
+    """No answer that can be understood: what was asked for may have been done or not."""
 
 
-_NO_ANSWER = (
+class Busy(Unavailable):
+    """The cluster wants to be asked later; nothing was done."""
+
+
+_NOT_UNDERSTOOD = (
     errors.ConnectionError,
+    errors.ApiResponseError,
+    _internal.QueryDataInternalError,
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,
     ConnectionError,
     TimeoutError,
     EOFError,
+    # The SDK's answer to a status, a header or a body that it does not know.
+    ValueError,
+    KeyError,
 )
-_OTHER_REFUSALS = (errors.InvalidArgument, errors.NotSupported)
+_UNKNOWN_TRANSACTION = {"NoSuchTransaction", "TransactionNotFound"}
+_REFUSALS = (errors.InvalidArgument, errors.Missing, errors.NotSupported)
 _BUSY = (errors.ServiceUnavailable, errors.RequestTimeout, errors.InsufficientCapacity)
 
 
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """Lets no error of the SDK through.
+    """Lets no error of the SDK through; only its calls belong inside.
 
     Raises:
         RowConflict: a row, or a name, was changed by a concurrent transaction.
         TransactionLost: the transaction is not known any more.
-        Unreachable: there was no answer, or not all of one.
+        Busy: overload, or no room.
+        Unreachable: there was no answer, or not all of one, or an internal error.
         Unavailable: the cluster refused; its own words are part of the message.
     """
     try:
         yield
     except errors.Conflict as error:
         raise RowConflict(_words(error)) from error
-    except errors.NotFound as error:
-        if error.code in {"NoSuchTransaction", "TransactionNotFound"}:
-            raise TransactionLost(_words(error)) from error
-        raise Unavailable(
-            f"the metadata store (VAST DB) lacks something: {_words(error)}"
-        ) from error
     except _BUSY as error:
-        raise Unavailable(
+        raise Busy(
             f"the metadata store (VAST DB) is overloaded: {_words(error)}; try again"
         ) from error
+    except errors.InternalServerError as error:
+        raise Unreachable(
+            f"the metadata store (VAST DB) failed: {_words(error)}; try again"
+        ) from error
     except errors.HttpError as error:
+        if isinstance(error, errors.NotFound) and error.code in _UNKNOWN_TRANSACTION:
+            raise TransactionLost(_words(error)) from error
         raise Unavailable(f"the metadata store (VAST DB) refused: {_words(error)}") from error
-    except _OTHER_REFUSALS as error:
+    except _REFUSALS as error:
         raise Unavailable(f"the metadata store (VAST DB) can't do that: {error}") from error
-    except (*_NO_ANSWER, pa.ArrowInvalid) as error:
+    except _NOT_UNDERSTOOD as error:
         raise Unreachable("the metadata store (VAST DB) does not answer; try again") from error
 
 

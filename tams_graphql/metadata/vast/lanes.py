@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -27,6 +28,10 @@ SETTLED_SECONDS = 1.0
 _TRIES = 50
 
 _ALL_TAKEN = "all lanes of the metadata store (VAST DB) are taken: too many writing processes"
+_NOBODY_KNOWS = (
+    "the metadata store (VAST DB) can't say any more whether this change was made; look whether"
+    " it is there before you try again"
+)
 _ONLY_ONE = (
     "this VAST cluster does not tell concurrent writers of one row apart (see `tams doctor"
     " --vast-semantics`), so that only one process may write, and another one does; stop it, or"
@@ -36,6 +41,18 @@ _ONLY_ONE = (
 
 class LaneTaken(Unavailable):
     """Another process owns the lane that this one must have."""
+
+
+class LaneLost(Unavailable):
+    """Another process took the lane while the outcome of a commit was in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The commit id that a transaction wrote into its lane, and the one that was there before."""
+
+    mine: str
+    before: str | None
 
 
 class Lane:
@@ -54,31 +71,42 @@ class Lane:
         self._owner = uuid.uuid4().hex
         self._number: int | None = None
         self._epoch = 0
+        self._written = 0.0
 
-    def lock(self, transaction: Transaction) -> str:
-        """Update the lane's row in `transaction`; the commit id that is in it now.
+    def lock(self, transaction: Transaction, *, in_doubt: bool = False) -> Lock:
+        """Update the lane's row in `transaction`.
+
+        Args:
+            transaction: one of this process's writes.
+            in_doubt: whether the commit id that was there before matters. Where reads are of the
+                latest commit, it can only be trusted once the row is ours.
 
         Raises:
             TransactionLost: the lane has to be leased anew; begin again.
-            LaneTaken: it may not be.
         """
         found = self._rows(transaction, self._number)
+        if in_doubt and found.num_rows:
+            self._write(transaction, found)
+            found = self._rows(transaction, self._number)
         if self._number is None or not self._owned(found):
-            self._lose()
+            self._number = None
             raise TransactionLost("no lane is leased")
-        commit_id = uuid.uuid4().hex
-        self._write(transaction, found, commit_id=commit_id)
-        return commit_id
+        mine = uuid.uuid4().hex
+        self._write(transaction, found, commit_id=mine)
+        return Lock(mine, before=found["commit_id"][0].as_py())
 
     def committed(self, commit_id: str) -> bool:
         """Whether the transaction of `commit_id` is the last of this lane that came to be.
 
         Raises:
+            LaneLost: nobody can say any more.
             Unavailable: the cluster does not answer.
         """
         with self._cluster.reading() as transaction:
             found = self._rows(transaction, self._number)
-        return bool(found["commit_id"].to_pylist() == [commit_id])
+        if not self._owned(found):
+            raise LaneLost(_NOBODY_KNOWS)
+        return found["commit_id"].to_pylist() == [commit_id]  # type: ignore[no-any-return]  # Arrow
 
     def lease(self) -> None:
         """Have a lane: keep the one that is ours, for longer, or take a free one.
@@ -103,8 +131,8 @@ class Lane:
         raise Unavailable("the metadata store (VAST DB) gave no lane to write in; try again")
 
     def require(self) -> None:
-        """Lease a lane unless there is one already; raises as `lease` does."""
-        if self._number is None:
+        """Have a lane that nobody may take for a while; raises as `lease` does."""
+        if self._number is None or time.monotonic() > self._written + LEASE_SECONDS / 2:
             self.lease()
 
     def claim(self) -> None:
@@ -125,9 +153,10 @@ class Lane:
         return None if self._only is None else LEASE_SECONDS / 3
 
     def renew(self) -> None:
-        """Keep the lane, if it is still ours and the cluster answers."""
-        with suppress(Unavailable):
-            self.lease()
+        """Keep the lane, if there is one, and the cluster answers."""
+        if self._number is not None:
+            with suppress(Unavailable):
+                self.lease()
 
     def release(self) -> None:
         """Let another process have the lane at once; without an answer its lease just ends."""
@@ -135,15 +164,14 @@ class Lane:
             return
         with suppress(Unavailable, RowConflict, TransactionLost):
             transaction = self._cluster.begin()
-            found = self._rows(transaction, self._number)
-            if self._owned(found):
-                self._write(transaction, found, owner=None, lease_until_us=0)
-            transaction.commit()
-        self._number = None
-
-    def _lose(self) -> None:
-        if self._only is not None and self._number is not None:
-            raise LaneTaken(_ONLY_ONE)
+            try:
+                found = self._rows(transaction, self._number)
+                if self._owned(found):
+                    self._write(transaction, found, owner=None, lease_until_us=0)
+                transaction.commit()
+            except BaseException:
+                transaction.rollback()
+                raise
         self._number = None
 
     def _take(self, transaction: Transaction) -> None:
@@ -173,6 +201,7 @@ class Lane:
     def _write(self, transaction: Transaction, row: pa.Table, **changed: str | int | None) -> None:
         changed.setdefault("lease_until_us", _now_us() + int(LEASE_SECONDS * 1_000_000))
         rows = with_row_ids(LANES, row[ROW_ID], {name: [value] for name, value in changed.items()})
+        self._written = time.monotonic()
         with errors_told():
             transaction.sdk.table_from_metadata(self._catalogue[LANES]).update(rows)
 

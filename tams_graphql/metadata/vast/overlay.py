@@ -6,7 +6,7 @@ no trace. A query's answer loses the stored rows that were touched and gains the
 that match, whatever was asked.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class Overlay:
         self._known: dict[Table, dict[Key, Stored]] = {}
         self._whole: dict[Table, set[Scalar]] = {}
         self._seen: dict[Table, list[pa.Table]] = {}
+        self._places: dict[Table, dict[Key, tuple[Any, ...]]] = {}
 
     def select(self, query: Query) -> Answer:
         """The answer to `query` as if all changes accepted so far were stored."""
@@ -54,7 +55,11 @@ class Overlay:
         if not query.columns and not touched:
             return self._stored(query)
         names = tuple(dict.fromkeys((*query.columns, *query.table.key)))
-        answer = self._stored(replace(query, columns=names, row_ids=True))
+        cap = query.cap
+        if cap is not None and touched:
+            # A sample must not consist of rows that are gone.
+            cap += sum(len(rows) for rows in touched.values())
+        answer = self._stored(replace(query, columns=names, row_ids=True, cap=cap))
         located = answer.rows.select([*query.table.key, ROW_ID])
         self._seen.setdefault(query.table, []).append(located)
         rows = answer.rows.select(names)
@@ -108,8 +113,13 @@ class Overlay:
             RuntimeError: a row has columns that it may not have, or lacks some; nothing is taken.
         """
         check(changes)
-        for table, keys in changes.delete.items():
-            self._delete(table, keys)
+        # All that can fail comes before the first change.
+        located = {table: self._locate(table, keys) for table, keys in changes.delete.items()}
+        for table, rows in changes.update.items():
+            keys = [key_of(table, row) for row in rows]
+            self._learn(table, [key for key in keys if self._find(table, key) is None])
+        for table, deleted in changes.delete.items():
+            self._delete(table, deleted, located[table])
         for table, rows in changes.update.items():
             self._update(table, rows)
         for table, rows in changes.insert.items():
@@ -122,8 +132,9 @@ class Overlay:
         for table, partitions in self._touched.items():
             yield table, [one for rows in partitions.values() for one in rows.values()]
 
-    def _delete(self, table: Table, keys: Sequence[Key]) -> None:
-        located = self._located(table, [key for key in keys if self._find(table, key) is None])
+    def _delete(
+        self, table: Table, keys: Sequence[Key], located: Mapping[Key, tuple[Any, ...]]
+    ) -> None:
         for key in keys:
             touched = self._find(table, key)
             if touched is None and key in located:
@@ -134,9 +145,8 @@ class Overlay:
                 del self._touched[table][key[0]][key]
 
     def _update(self, table: Table, rows: Sequence[Row]) -> None:
-        keys = [key_of(table, row) for row in rows]
-        self._learn(table, [key for key in keys if self._find(table, key) is None])
-        for key, row in zip(keys, rows, strict=True):
+        for row in rows:
+            key = key_of(table, row)
             touched = self._find(table, key)
             if touched is None and (stored := self._known[table][key]):
                 row_ids = tuple(row_id for _, row_id in stored)
@@ -176,14 +186,17 @@ class Overlay:
             found.setdefault(key_of(table, row), []).append((row, row_id))
         self._known.setdefault(table, {}).update(found)
 
-    def _located(self, table: Table, keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
-        known = self._known.get(table, {})
-        found = {key: tuple(row_id for _, row_id in known[key]) for key in keys if key in known}
-        if len(found) < len(keys):
-            found = _row_ids(table, self._seen.get(table, ())) | found
-        for some in chunks([key for key in keys if key not in found]):
-            found |= _row_ids(table, [self._by_key(table, table.key, some)])
-        return {key: row_ids for key in keys if (row_ids := found.get(key, ()))}
+    def _locate(self, table: Table, keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
+        known, places = self._known.get(table, {}), self._places.setdefault(table, {})
+        while seen := self._seen.get(table):
+            _add_places(places, table, seen.pop())
+        for key in keys:
+            if key in known:
+                places[key] = tuple(row_id for _, row_id in known[key])
+        unknown = [k for k in keys if k not in places and self._find(table, k) is None]
+        for some in chunks(unknown):
+            _add_places(places, table, self._by_key(table, table.key, some))
+        return {key: places[key] for key in keys if places.get(key)}
 
     def _by_key(self, table: Table, names: tuple[str, ...], keys: tuple[Key, ...]) -> pa.Table:
         conditions = same_keys(table.key, keys)
@@ -217,14 +230,12 @@ def key_of(table: Table, row: Row) -> Key:
     return tuple(row[name] for name in table.key)
 
 
-def _row_ids(table: Table, located: Iterable[pa.Table]) -> dict[Key, tuple[Any, ...]]:
-    found: dict[Key, tuple[Any, ...]] = {}
-    for rows in located:
-        columns = [column_values(rows[name]) for name in (*table.key, ROW_ID)]
-        for *key, row_id in zip(*columns, strict=True):
-            others = found.get(tuple(key), ())
-            found[tuple(key)] = others if row_id in others else (*others, row_id)
-    return found
+def _add_places(places: dict[Key, tuple[Any, ...]], table: Table, located: pa.Table) -> None:
+    columns = [column_values(located[name]) for name in (*table.key, ROW_ID)]
+    for *values, row_id in zip(*columns, strict=True):
+        key = tuple(values)
+        others = places.get(key, ())
+        places[key] = others if row_id in others else (*others, row_id)
 
 
 def check(changes: Changes[Any]) -> None:
@@ -232,16 +243,28 @@ def check(changes: Changes[Any]) -> None:
 
     Raises:
         RuntimeError: a column is unknown, missing, or the engine's own.
+        ValueError: a value is none of its column's type (`pa.ArrowInvalid`, `UnicodeError`).
+        TypeError: likewise.
+        OverflowError: a number does not fit 64 bits.
     """
+    for table, keys in changes.delete.items():
+        _typed(table, [dict(zip(table.key, key, strict=True)) for key in keys])
     for table, rows in changes.update.items():
         for names in {tuple(row) for row in rows}:
             _refuse(table, set(names) - set(table.columns) | set(names) & {"version"})
             _refuse(table, set(table.key) - set(names))
+        _typed(table, rows)
     for table, rows in changes.insert.items():
         needed = {each.name for each in table.schema if not each.nullable}
         for row in rows:
             _refuse(table, row.keys() - set(table.columns))
             _refuse(table, {name for name in needed if row.get(name) is None})
+        _typed(table, rows)
+
+
+def _typed(table: Table, rows: Sequence[Row]) -> None:
+    for column in table.schema:
+        pa.array([row.get(column.name) for row in rows], column.type)
 
 
 def _refuse(table: Table, wrong: set[str]) -> None:

@@ -48,6 +48,8 @@ class Search:
 
     def first_of_each(self, prefixes: tuple[Key, ...]) -> Found:
         """The first rows of each partition, in order; partitions without rows are left out."""
+        if not all(prefixes):
+            raise ValueError("a partition has at least one fixed column")
         walk = walk_of(self._scan, prefixes)
         if walk is None:
             return {}

@@ -73,7 +73,7 @@ Select: TypeAlias = Callable[[Query], Answer]
 def conditions_of(condition: Filter) -> tuple[Condition, ...]:
     """A filter of the port as conditions."""
     if isinstance(condition, OneOf):
-        return (condition,)
+        return (OneOf(condition.column, tuple(dict.fromkeys(condition.values))),)
     at_least = at_edge(condition.column, ">=", condition.at_least)
     below = at_edge(condition.column, "<", condition.below)
     return at_least + below or (Present(condition.column),)
@@ -115,6 +115,18 @@ def _term(condition: Condition, columns: Any) -> Any:
         return null
     same = column.isin(values)
     return same if null is None else null | same
+
+
+def that_fits(condition: Condition) -> Condition:
+    """`condition` without numbers that no 64-bit column can hold."""
+    if not isinstance(condition, OneOf):
+        return condition
+    values = tuple(
+        value
+        for value in condition.values
+        if not isinstance(value, int) or LOWEST <= value <= HIGHEST
+    )
+    return condition if len(values) == len(condition.values) else OneOf(condition.column, values)
 
 
 def nothing_matches(conditions: Iterable[Condition]) -> bool:

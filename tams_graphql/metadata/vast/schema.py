@@ -130,7 +130,7 @@ def _bring_to(
     bucket = transaction.sdk.bucket(target.bucket)
     schema = bucket.schema(target.schema, fail_if_missing=False)
     if schema is None:
-        _create(transaction, bucket.create_schema(target.schema), catalogue)
+        _create(transaction, bucket.create_schema(target.schema), catalogue, version)
         return
     found = _version(transaction, schema, catalogue, version)
     for step in range(found, version):
@@ -140,14 +140,14 @@ def _bring_to(
     _require_columns(schema)
 
 
-def _create(transaction: Transaction, schema: Any, catalogue: Catalogue) -> None:
+def _create(transaction: Transaction, schema: Any, catalogue: Catalogue, version: int) -> None:
     for table in TABLES:
         key = [] if table in CONTENDED else list(table.key)
         schema.create_table(table.name, table.schema, sorting_key=key)
     guards = [{"guard_id": f"{n:04d}", "version": 0} for n in range(tables.GUARD_COUNT)]
     lanes = [{"lane": n, "epoch": 0, "lease_until_us": 0} for n in range(LANE_COUNT)]
-    version = [{"component": "index", "version": tables.SCHEMA_VERSION}]
-    for table, rows in ((tables.GUARDS, guards), (LANES, lanes), (VERSIONS, version)):
+    versions = [{"component": "index", "version": version}]
+    for table, rows in ((tables.GUARDS, guards), (LANES, lanes), (VERSIONS, versions)):
         added = pa.Table.from_pylist(rows, schema=table.schema)
         transaction.sdk.table_from_metadata(catalogue[table]).insert(added)
 
@@ -160,6 +160,8 @@ def _version(transaction: Transaction, schema: Any, catalogue: Catalogue, newest
         )
     query = Query(table=VERSIONS, columns=("version",))
     rows = select_in(transaction, catalogue)(query).rows
+    if rows.num_rows != 1:
+        raise SchemaError(f"the index in the schema {schema.name!r} does not tell its version")
     found = int(rows["version"][0].as_py())
     if found > newest:
         raise SchemaError(

@@ -4,15 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import pyarrow as pa
 from vastdb.config import QueryConfig
 from vastdb.table_metadata import TableMetadata
 
 from tams_graphql.metadata.engine import OneOf
 from tams_graphql.metadata.vast import fast_path
-from tams_graphql.metadata.vast.catalogue import Catalogue
+from tams_graphql.metadata.vast.catalogue import Catalogue, row_id_type
 from tams_graphql.metadata.vast.cluster import Transaction
 from tams_graphql.metadata.vast.faults import errors_told
 from tams_graphql.metadata.vast.queries import (
+    ROW_ID,
     Answer,
     Condition,
     Query,
@@ -21,6 +23,7 @@ from tams_graphql.metadata.vast.queries import (
     nothing_matches,
     predicate,
     schema_of,
+    that_fits,
 )
 
 T = TypeVar("T")
@@ -50,8 +53,9 @@ def in_chunks(select: Select) -> Select:
     """Lets lists of any length through, as several queries if need be."""
 
     def selected(query: Query) -> Answer:
+        query = replace(query, conditions=tuple(map(that_fits, query.conditions)))
         if nothing_matches(query.conditions):
-            return Answer(schema_of(query).empty_table())
+            return Answer(_nothing(query))
         long = next(filter(_is_long, query.conditions), None)
         if not isinstance(long, OneOf):
             return select(query)
@@ -89,3 +93,10 @@ def _by_sdk(query: Query, transaction: Transaction, metadata: TableMetadata) -> 
     if query.cap is None or rows.num_rows <= query.cap:
         return Answer(rows)
     return Answer(rows.slice(0, query.cap), complete=False)
+
+
+def _nothing(query: Query) -> pa.Table:
+    schema = schema_of(query)
+    if query.row_ids:
+        schema = schema.append(pa.field(ROW_ID, row_id_type(query.table)))
+    return schema.empty_table()

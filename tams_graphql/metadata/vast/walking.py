@@ -99,7 +99,8 @@ class Walk:
 
     def far(self, edge: Scalar) -> "Walk":
         """The part beyond `edge`."""
-        return self._with(Compared(self.order[0], self._beyond(or_equal=False), edge), after=None)
+        beyond = at_edge(self.order[0], self._beyond(or_equal=False), edge)
+        return replace(self, conditions=(*self.conditions, *beyond), after=None)
 
     def before(self, edge: Scalar) -> "Walk | None":
         """The part that comes before `edge`; ``None``: there can't be any."""
@@ -112,7 +113,12 @@ class Walk:
         resumed = self.after[1:] if self.after and self.after[0] == edge else None
         same = (*self.conditions, OneOf(self.order[0], (edge,)))
         return replace(
-            self, conditions=same, order=self.order[1:], after=resumed or None, until=None
+            self,
+            wanted=self.read,
+            conditions=same,
+            order=self.order[1:],
+            after=resumed or None,
+            until=None,
         )
 
     def _with(self, condition: Condition, **changed: Key | None) -> "Walk":

@@ -10,6 +10,7 @@ from tams_graphql.metadata.engine import Scan
 from tams_graphql.metadata.vast import lanes
 from tams_graphql.metadata.vast.catalogue import LANE_COUNT, LANES, catalogue_of, with_row_ids
 from tams_graphql.metadata.vast.cluster import Cluster, Target
+from tams_graphql.metadata.vast.faults import TransactionLost
 from tams_graphql.metadata.vast.lanes import Lane, LaneTaken
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
 from tams_graphql.metadata.vast.schema import prepare
@@ -135,6 +136,8 @@ class TestWithoutRowConflicts:
         successor = await open_engine(cluster.target)
         await stored(successor, tables.FLOWS, flow_row("flow"))
         transaction = cluster.begin()
-        with pytest.raises(LaneTaken):
+        with pytest.raises(TransactionLost):
             crashed.lock(transaction)
         transaction.rollback()
+        with pytest.raises(LaneTaken):
+            crashed.require()
