@@ -104,20 +104,20 @@ def stored_version(cluster: Cluster, version: int = tables.SCHEMA_VERSION) -> in
 
 @contextmanager
 def _sdk_errors_told(target: Target) -> Iterator[None]:
-    try:
-        with errors_told():
+    with errors_told():
+        try:
             yield
-    except errors.MissingBucket as error:
-        raise Unavailable(
-            f"the bucket {target.bucket!r} does not exist on the VAST cluster, or these"
-            " credentials may not see it"
-        ) from error
-    except errors.Exists as error:
-        raise RowConflict(str(error)) from error
-    except errors.MissingTable as error:
-        raise SchemaError(
-            f"the schema {target.bucket}/{target.schema} lacks tables of the index: {error}"
-        ) from error
+        except errors.MissingBucket as error:
+            raise Unavailable(
+                f"the bucket {target.bucket!r} does not exist on the VAST cluster, or these"
+                " credentials may not see it"
+            ) from error
+        except errors.Exists as error:
+            raise RowConflict(str(error)) from error
+        except errors.MissingTable as error:
+            raise SchemaError(
+                f"the schema {target.bucket}/{target.schema} lacks tables of the index: {error}"
+            ) from error
 
 
 def _bring_to(
