@@ -19,6 +19,7 @@ from tams_graphql.client.tams import Server
 from tams_graphql.model.errors import ANSWERS
 from tams_graphql.settings import Settings
 from tams_graphql.storage_settings import S3BackendSettings
+from tams_graphql.vast_settings import VastSettings
 from tests.support.processes import tams
 
 ROOT = Path(__file__).parent.parent
@@ -89,6 +90,18 @@ def test_documented_storage_backends_are_valid_and_complete() -> None:
     assert [one.label for one in backends] == ["studio", "archive"]
     for name in S3BackendSettings.model_fields:
         assert f"`{name}`" in page
+
+
+def test_the_documented_index_on_vast_is_valid_and_complete() -> None:
+    page = (ROOT / "docs" / "run-on-vast.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    vast = Settings(**tomllib.loads(example)).vast
+    assert vast is not None
+    assert (vast.bucket, vast.db_schema, len(vast.endpoints)) == ("tams-index", "tams", 2)
+    for name, field in VastSettings.model_fields.items():
+        assert f"`{field.alias or name}`" in page
+    (policy,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert {one["Effect"] for one in json.loads(policy)["Statement"]} == {"Allow"}
 
 
 def test_every_error_code_is_documented() -> None:

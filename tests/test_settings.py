@@ -146,7 +146,7 @@ def test_an_index_in_vast_db_comes_from_the_file_or_as_json(
     found = Settings().vast
     assert found is not None
     assert (found.bucket, found.db_schema, found.timeout, found.threads) == (
-        "index", "other", 10.0, 16,
+        "index", "other", 10.0, 8,
     )  # fmt: skip
     assert setting_sources(())["vast"] == "tams.toml"
     (elsewhere / "tams.toml").unlink()
