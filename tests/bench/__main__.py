@@ -18,6 +18,7 @@ from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
 from tests.bench.presigning import presigning
 from tests.bench.seed import FLOW_1M, FLOW_10K, seed_segments
+from tests.bench.vast import vast_comparisons
 from tests.robustness.stories import video_flow
 from tests.support.processes import free_port, tams
 
@@ -146,6 +147,8 @@ def main() -> None:
     """Run and report."""
     with tempfile.TemporaryDirectory() as folder:
         results = [*run(Path(folder) / "data"), measure(presigning())]
+    with vast_comparisons() as comparisons:
+        results += [measure(comparison) for comparison in comparisons]
     stamp = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
