@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from tams_graphql.app import create_app
-from tams_graphql.settings import Settings
 from tests.robustness.stories import create_flow, external_segment, stored_segments, video_flow
+from tests.support.engines import settings_on
 from tests.support.processes import tams
 
 BASE = "http://127.0.0.1:8000"
@@ -19,7 +19,7 @@ BASE = "http://127.0.0.1:8000"
 
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
-    application = create_app(Settings(data=tmp_path / "data"))
+    application = create_app(settings_on(tmp_path / "data"))
     async with application.router.lifespan_context(application):
         yield application
 
@@ -105,6 +105,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     assert backend == (data / "storage_backend_id").read_text()
 
 
+@pytest.mark.embedded
 def test_a_newer_index_is_refused_and_left_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with tams(data):

@@ -166,6 +166,7 @@ def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.embedded
 def test_serving_another_programs_index_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "index.sqlite").write_bytes(b"not a database" * 100)

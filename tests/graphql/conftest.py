@@ -13,9 +13,9 @@ from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
-from tams_graphql.metadata.sqlite import SQLiteEngine
 from tams_graphql.resolvers.context import Context, Service
 from tests.resolvers.memory_store import MemoryStore
+from tests.support.engines import open_engine
 
 DISK = "11111111-1111-4111-8111-111111111111"
 ARCHIVE = "22222222-2222-4222-8222-222222222222"
@@ -141,7 +141,7 @@ class Api:
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[MetadataEngine]:
-    engine = await SQLiteEngine.open(tmp_path / "index.db")
+    engine = await open_engine(tmp_path)
     yield engine
     await engine.close()
 

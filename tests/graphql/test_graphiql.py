@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tams_graphql.metadata.sqlite import SQLiteEngine
 from tests.graphql.conftest import Api
+from tests.support.engines import open_engine
 from tests.support.server import running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -25,7 +25,7 @@ FLAGS = [
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 async def test_an_example_runs_offline(tmp_path: Path) -> None:
-    engine = await SQLiteEngine.open(tmp_path / "index.db")
+    engine = await open_engine(tmp_path)
     api = Api(engine)
     flow = await api.video_flow(label="Camera 1")
     await api.record(flow["flowId"], "[0:0_2:0)", "[2:0_4:0)")

@@ -10,10 +10,10 @@ import pytest
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import MetadataEngine, Scan
-from tams_graphql.metadata.sqlite import SQLiteEngine
 from tams_graphql.resolvers.context import Context, Service
 from tests.metadata.vast_shaped import VastShapedEngine
 from tests.resolvers.memory_store import MemoryStore
+from tests.support.engines import open_engine
 
 DISK = "11111111-1111-4111-8111-111111111111"
 ARCHIVE = "22222222-2222-4222-8222-222222222222"
@@ -44,13 +44,20 @@ def stores() -> MediaStores:
     return MediaStores({backend.id: MemoryStore(backend) for backend in (disk, archive)})
 
 
-@pytest.fixture(params=["sqlite", "vast_shaped"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--engine")
+        names = ["sqlite", "vast_shaped"] if chosen == "sqlite" else [chosen]
+        metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MetadataEngine]:
     engine: MetadataEngine
-    if request.param == "sqlite":
-        engine = await SQLiteEngine.open(tmp_path / "index.db")
-    else:
+    if request.param == "vast_shaped":
         engine = VastShapedEngine()
+    else:
+        engine = await open_engine(tmp_path)
     yield engine
     await engine.close()
 

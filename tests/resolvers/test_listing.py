@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
-from tams_graphql.metadata.sqlite import SQLiteEngine
 from tams_graphql.model.records import Flow, Source
 from tams_graphql.model.vocabulary import ContentFormat, FlowSort, FlowStatus, SourceSort
 from tams_graphql.resolvers import flow_listing, listing, narrowing, reading
@@ -36,6 +35,7 @@ from tams_graphql.resolvers.sources import (
 from tams_graphql.timeline import ETERNITY, NEVER, TimeRange
 from tests.metadata.vast_shaped import VastShapedEngine
 from tests.resolvers.conftest import audio, fresh, uuid4, video
+from tests.support.engines import open_engine
 
 TAG_NAMES = ["a", "b,c/ü", ""]
 TAG_VALUES = ["x", "y", ""]
@@ -238,11 +238,11 @@ def on_each_engine(play: Callable[[MetadataEngine], Any]) -> None:
         await play(vast_shaped)
         await vast_shaped.close()
         with tempfile.TemporaryDirectory() as folder:
-            sqlite = await SQLiteEngine.open(Path(folder) / "index.db", readers=1)
+            engine = await open_engine(Path(folder))
             try:
-                await play(sqlite)
+                await play(engine)
             finally:
-                await sqlite.close()
+                await engine.close()
 
     asyncio.run(played())
 

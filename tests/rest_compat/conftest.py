@@ -1,4 +1,4 @@
-"""A whole application without a socket: real resolvers, SQLite index and filesystem store."""
+"""A whole application without a socket: real resolvers, a real index and filesystem store."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,11 +18,11 @@ from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import MetadataEngine, Scan
-from tams_graphql.metadata.sqlite import SQLiteEngine
 from tams_graphql.resolvers.context import Context, Service
 from tams_graphql.resolvers.storage import may_upload
 from tests.rest_compat.official import Official, find_official
 from tests.rest_compat.stories import put_flow, uuid4, video
+from tests.support.engines import open_engine
 
 PUBLIC_URL = "https://tams.example/base"
 DISK = "11111111-1111-4111-8111-111111111111"
@@ -75,7 +75,7 @@ def application(engine: MetadataEngine, stores: dict[str, FilesystemStore]) -> F
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[tuple[FastAPI, MetadataEngine]]:
     """An application on an index of its own."""
-    engine = await SQLiteEngine.open(folder / "index.sqlite")
+    engine = await open_engine(folder)
     stores = filesystem_stores(folder)
     try:
         yield application(engine, stores), engine

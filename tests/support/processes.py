@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.engines import environment_on
+
 
 def free_port() -> int:
     """A loopback port that nobody listens on now."""
@@ -42,7 +44,8 @@ class TamsProcess:
 def start_tams(data: Path, port: int | None = None, **settings: str) -> TamsProcess:
     """Start `tams serve` on `data` and return once it answers."""
     port = port or free_port()
-    environment = {**os.environ, **{f"TAMS_{k.upper()}": v for k, v in settings.items()}}
+    given = {f"TAMS_{name.upper()}": value for name, value in settings.items()}
+    environment = {**os.environ, **environment_on(data), **given}
     log = (data.parent / f"server-{port}.log").open("ab")
     with log:
         process = subprocess.Popen(

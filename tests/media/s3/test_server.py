@@ -16,6 +16,7 @@ from tams_graphql.doctor import bucket_finding
 from tams_graphql.settings import Settings
 from tests.media.s3.conftest import ask, settings_of
 from tests.robustness.stories import video_flow
+from tests.support.engines import settings_on
 from tests.support.processes import free_port
 
 BASE = "http://127.0.0.1:8000"
@@ -41,7 +42,7 @@ def settings(tmp_path: Path, endpoint: str, bucket: str, boto: Any) -> Settings:
         store_product="moto",
         direct_url_base=CDN,
     )
-    return Settings(data=tmp_path / "data", storage_backends=[hot, cold])
+    return settings_on(tmp_path / "data", storage_backends=[hot, cold])
 
 
 async def started(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
