@@ -157,9 +157,12 @@ def test_a_wrong_secret_is_refused() -> None:
 def test_requests_are_counted(cluster: Cluster) -> None:
     cluster.rows()
     cluster.running.take_requests()
+    cluster.running.take_queries()
     cluster.rows()
     counts = cluster.running.take_requests()
     assert (counts["POST transaction"], counts["GET data"], counts["PUT transaction"]) == (1, 1, 1)
+    assert cluster.running.take_queries() == {"t": 1}
+    assert cluster.running.take_queries() == {}
 
 
 def test_a_stopped_emulator_runs_into_the_timeout() -> None:

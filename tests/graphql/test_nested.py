@@ -1,5 +1,6 @@
 """One query over many sources, flows and segments: reads do not grow with the sources."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -65,17 +66,21 @@ class CountingEngine:
 
 
 async def fill(ctx: Context, sources: int, segments: int) -> None:
-    for source in range(sources):
-        source_id = str(uuid.UUID(int=source + 1, version=4))
-        for flow in range(FLOWS_OF_EACH):
-            flow_id = str(uuid.UUID(int=1000 * (source + 1) + flow, version=4))
-            await put_flow(ctx, flow_id, video(flow_id, source_id))
-            rows: list[Row] = [
-                segment(index, flow_id=flow_id, object_id=f"{source} {flow} {index}")
-                for index in range(segments)
-            ]
-            changes = Changes(answer=None, insert={tables.SEGMENTS: rows})
-            await ctx.metadata.commit(lambda _, changes=changes: changes, [])
+    flows = {
+        str(uuid.UUID(int=1000 * source + flow, version=4)): str(uuid.UUID(int=source, version=4))
+        for source in range(1, sources + 1)
+        for flow in range(FLOWS_OF_EACH)
+    }
+    # One flow of each source first: the others of a new source would contend for it.
+    for some in (list(flows)[::FLOWS_OF_EACH], list(flows)):
+        await asyncio.gather(*(put_flow(ctx, one, video(one, flows[one])) for one in some))
+    for flow_id in flows:
+        rows: list[Row] = [
+            segment(index, flow_id=flow_id, object_id=f"{flow_id} {index}")
+            for index in range(segments)
+        ]
+        changes = Changes(answer=None, insert={tables.SEGMENTS: rows})
+        await ctx.metadata.commit(lambda _, changes=changes: changes, [])
 
 
 async def check(engine: MetadataEngine, sources: int, segments: int) -> None:

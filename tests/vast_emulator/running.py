@@ -40,8 +40,15 @@ class Running:
 
     def take_requests(self) -> dict[str, int]:
         """Requests since the last call, counted as `METHOD command`."""
-        counts: dict[str, int] = self._control("GET", "requests")
-        self._control("DELETE", "requests")
+        return self._take("requests")
+
+    def take_queries(self) -> dict[str, int]:
+        """Pages of queries (`GET data`) since the last call, counted by the name of the table."""
+        return self._take("queries")
+
+    def _take(self, kind: str) -> dict[str, int]:
+        counts: dict[str, int] = self._control("GET", kind)
+        self._control("DELETE", kind)
         return counts
 
     def open_transactions(self) -> int:

@@ -50,6 +50,7 @@ class Emulator:
     shuffle: Random | None = None
     late_hosts: frozenset[str] = frozenset()
     requests: Counter[str] = field(default_factory=Counter)
+    queries: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,6 +75,10 @@ class Emulator:
                 return JSONResponse(self.requests)
             case ("DELETE", "requests"):
                 self.requests.clear()
+            case ("GET", "queries"):
+                return JSONResponse(self.queries)
+            case ("DELETE", "queries"):
+                self.queries.clear()
             case ("PUT", "faults"):
                 self.faults.replace(json.loads(body))
             case ("GET", "faults"):
@@ -90,13 +95,18 @@ class Emulator:
             if self.secrets:
                 verify(request.method, path, query, request.headers, body, secrets=self.secrets)
             wire = read_wire(request.method, path, query, request.headers, body)
-            self.requests[f"{wire.method} {wire.command or 'bucket'}"] += 1
+            self._count(wire)
             content, headers = await self._faulty(wire, self.faults.strike(wire))
         except _Dropped:
             return None
         except Refused as refusal:
             return Response(refusal.xml(), refusal.status, media_type="application/xml")
         return Response(content, headers=headers, media_type="application/octet-stream")
+
+    def _count(self, wire: Wire) -> None:
+        self.requests[f"{wire.method} {wire.command or 'bucket'}"] += 1
+        if (wire.method, wire.command) == ("GET", "data"):
+            self.queries[wire.table.name] += 1
 
     async def _faulty(self, wire: Wire, rules: list[Rule]) -> Answer:
         actions = {rule.action for rule in rules}
