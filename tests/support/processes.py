@@ -45,7 +45,7 @@ def start_tams(data: Path, port: int | None = None, **settings: str) -> TamsProc
     """Start `tams serve` on `data` and return once it answers."""
     port = port or free_port()
     given = {f"TAMS_{name.upper()}": value for name, value in settings.items()}
-    environment = {**os.environ, **environment_on(data), **given}
+    environment = {**environment_on(data), **os.environ, **given}
     log = (data.parent / f"server-{port}.log").open("ab")
     with log:
         process = subprocess.Popen(
