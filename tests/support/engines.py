@@ -18,9 +18,9 @@ import pytest
 from tams_graphql.backends import open_index
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.settings import Settings
-from tests.vast_emulator.running import ACCESS_KEY, BUCKET, SECRET_KEY, Running
+from tests.support.vast import vast_settings
+from tests.vast_emulator.running import Running
 
-CREDENTIALS = "EMULATOR_"
 _emulators: list[Running] = []
 """The emulators in use, innermost last; none: SQLite."""
 
@@ -29,8 +29,9 @@ _emulators: list[Running] = []
 def on_vast(running: Running) -> Iterator[None]:
     """Until it ends, every index is in `running`, also those of processes that are started."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(f"{CREDENTIALS}ACCESS_KEY_ID", ACCESS_KEY)
-        environment.setenv(f"{CREDENTIALS}SECRET_ACCESS_KEY", SECRET_KEY)
+        for name, value in vast_settings(running).items():
+            if not name.startswith("TAMS_"):
+                environment.setenv(name, value)
         _emulators.append(running)
         try:
             yield
@@ -38,28 +39,18 @@ def on_vast(running: Running) -> Iterator[None]:
             _emulators.pop()
 
 
-def index_settings(data: Path) -> dict[str, Any]:
-    """The settings that choose the index of a data folder; none of them for SQLite."""
+def environment_on(data: Path) -> dict[str, str]:
+    """The variables that choose the index of a data folder; none of them for SQLite."""
     if not _emulators:
         return {}
-    return {
-        "vast": {
-            "endpoints": [_emulators[-1].url],
-            "bucket": BUCKET,
-            "schema": "of_" + hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:32],
-            "credentials_env": CREDENTIALS,
-        }
-    }
+    schema = "of_" + hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:32]
+    return vast_settings(_emulators[-1], schema)
 
 
 def settings_on(data: Path, **given: Any) -> Settings:
     """The settings of a server with its data in a folder."""
-    return Settings(data=data, **index_settings(data), **given)
-
-
-def environment_on(data: Path) -> dict[str, str]:
-    """The same choice of an index as `TAMS_…` variables of another process."""
-    return {f"TAMS_{name.upper()}": json.dumps(v) for name, v in index_settings(data).items()}
+    chosen = environment_on(data).get("TAMS_VAST")
+    return Settings(data=data, **({"vast": json.loads(chosen)} if chosen else {}), **given)
 
 
 async def open_engine(folder: Path) -> MetadataEngine:
