@@ -1,8 +1,8 @@
 """How close together the segments of a flow are: a guess that saves queries, never a rule.
 
 A page of a long flow is one query if we know about where it ends. What earlier pages showed, and
-what the flow's own row says about all of its segments, is remembered here. A wrong guess costs a
-query more.
+what flows' own rows say about all of their segments whenever they are read, is remembered here.
+A wrong guess costs a query more.
 """
 
 import threading
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import Key, OneOf, Scan
+from tams_graphql.metadata.tables import Table
 from tams_graphql.metadata.vast.queries import Query, Select
 
 _REMEMBERED = 10_000
@@ -24,11 +25,15 @@ ROLLUP = ("flow_id", "segment_count", "start_ns", "end_ns")
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """Nanoseconds from one start to the next, and the first and last start seen so far."""
+    """Nanoseconds from one start to the next, and the first and last start seen so far.
+
+    `whole`: there was nothing before the first or beyond the last when the flow was read.
+    """
 
     spacing_ns: float
     first_ns: int
     last_ns: int
+    whole: bool = False
 
 
 class Densities:
@@ -39,7 +44,11 @@ class Densities:
         self._lock = threading.Lock()
 
     def guess(self, scan: Scan, prefix: Key) -> int | None:
-        """The start (ns) that a page of `scan` most likely does not go beyond, if known."""
+        """The start (ns) that a page of `scan` most likely does not go beyond.
+
+        Returns:
+            ``None`` if nothing is known, or the page most likely takes all that there is.
+        """
         if not _applies(scan, prefix):
             return None
         with self._lock:
@@ -49,7 +58,9 @@ class Densities:
     def rows_until(self, scan: Scan, prefix: Key, edge: int) -> float:
         """About how many rows of the partition are not beyond `edge` (ns)."""
         with self._lock:
-            density = self._known[prefix]
+            density = self._known.get(prefix)
+        if density is None:  # pushed out since by others
+            return 0.0
         length = density.last_ns - edge if scan.reverse else edge - density.first_ns
         whole = density.last_ns - density.first_ns
         return 1 + max(0, min(length, whole)) / max(density.spacing_ns, 1)
@@ -63,10 +74,19 @@ class Densities:
         spacing = (edges[1] - edges[0]) / (page.num_rows - 1)
         with self._lock:
             old = self._known.get(prefix, Density(spacing, *edges))
-            self._remember(
-                prefix,
-                Density(spacing, min(old.first_ns, edges[0]), max(old.last_ns, edges[1])),
-            )
+            first, last = min(old.first_ns, edges[0]), max(old.last_ns, edges[1])
+            self._remember(prefix, Density(spacing, first, last, old.whole))
+
+    def observe(self, table: Table, rows: pa.Table) -> None:
+        """Remember what rows of flows, if that is what these are, say about their segments."""
+        if table is not tables.FLOWS or not set(ROLLUP) <= set(rows.column_names):
+            return
+        with self._lock:
+            for flow_id, count, start, end in zip(
+                *(rows[name].to_pylist() for name in ROLLUP), strict=True
+            ):
+                if count and start is not None and end is not None:
+                    self._remember((flow_id,), Density((end - start) / count, start, end, True))
 
     def learn_from_flows(self, scan: Scan, prefixes: Sequence[Key], select: Select) -> None:
         """Remember what the rows of these flows say; one query if any is unknown."""
@@ -76,12 +96,7 @@ class Densities:
             return
         conditions = (OneOf("flow_id", tuple(flow_id for (flow_id,) in unknown)),)
         found = select(Query(table=tables.FLOWS, columns=ROLLUP, conditions=conditions)).rows
-        with self._lock:
-            for flow_id, count, start, end in zip(
-                *(found[name].to_pylist() for name in ROLLUP), strict=True
-            ):
-                if count:
-                    self._remember((flow_id,), Density((end - start) / count, start, end))
+        self.observe(tables.FLOWS, found)
 
     def _remember(self, prefix: Key, density: Density) -> None:
         self._known[prefix] = density
@@ -91,15 +106,20 @@ class Densities:
 
 
 def _applies(scan: Scan, prefix: Key) -> bool:
+    if scan.where:
+        return False  # the rows that pass are farther apart, nobody knows how far
     return scan.table is tables.SEGMENTS and scan.order == "key" and len(prefix) == 1
 
 
-def _page_end(scan: Scan, density: Density) -> int:
+def _page_end(scan: Scan, density: Density) -> int | None:
     length = int(density.spacing_ns * (scan.limit + 1) * _SLACK) + 1
     start, end = scan.overlapping or (None, None)
     seen = scan.after[0] if scan.after else None
+    first, last = (density.first_ns, density.last_ns) if density.whole else (None, None)
     if scan.reverse:
         edges = [edge for edge in (seen, end, density.last_ns) if isinstance(edge, int)]
-        return min(edges) - length
+        edge = min(edges) - length
+        return None if any(stop is not None and edge <= stop for stop in (start, first)) else edge
     edges = [edge for edge in (seen, start, density.first_ns) if isinstance(edge, int)]
-    return max(edges) + length
+    edge = max(edges) + length
+    return None if any(stop is not None and edge >= stop for stop in (end, last)) else edge

@@ -1,10 +1,11 @@
 """The first rows of each of many partitions: their number costs queries only where it must.
 
-1. Ask for all partitions at once, with a cap. If that was everything, done.
-2. Otherwise somebody's flow is long. The flows' own rows say about where a page of each ends; flows
-   whose pages are about the same stretch of time are read up to there by one query. (One bound
-   serves all of them: a predicate can't have one for each.)
-3. Who then still has too few rows is asked for again, beyond that.
+1. Where the page of a flow ends is mostly known, from the flow's own row, read before. Flows whose
+   pages are about the same stretch of time are read up to there by one query. (One bound serves
+   all of them: a predicate can't have one for each.)
+2. Who then still has too few rows is asked for again, beyond that.
+3. The others are asked for at once, with a cap. If that was not everything, somebody's flow is
+   long: the flows' own rows are read, and we begin again.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,19 +51,30 @@ class Search:
         """The first rows of each partition, in order; partitions without rows are left out."""
         if not all(prefixes):
             raise ValueError("a partition has at least one fixed column")
-        walk = walk_of(self._scan, prefixes)
-        if walk is None:
+        if walk_of(self._scan, prefixes) is None:
             return {}
-        found = self._together(walk, prefixes)
-        if found is not None:
-            return found
-        self._densities.learn_from_flows(self._scan, prefixes, self._select)
+        found, rest = self._guessed(prefixes)
+        others = self._at_once(rest)
+        if others is None:
+            self._densities.learn_from_flows(self._scan, rest, self._select)
+            more, left = self._guessed(rest)
+            found |= more
+            others = self._at_once(left) if len(left) < len(rest) else None
+            rest = left
+        if others is None:
+            others = {prefix: self._alone(self._scan, prefix) for prefix in rest}
+        return found | others
+
+    def _guessed(self, prefixes: Sequence[Key]) -> tuple[Found, list[Key]]:
+        """What is found by guesses, and the partitions about which there are none."""
         edges = {prefix: self._densities.guess(self._scan, prefix) for prefix in prefixes}
         known = {prefix: edge for prefix, edge in edges.items() if edge is not None}
         alike = sorted(known, key=known.__getitem__, reverse=self._scan.reverse)
-        found = self._up_to(alike, known) if alike else {}
-        unknown = [prefix for prefix, edge in edges.items() if edge is None]
-        return found | {prefix: self._alone(self._scan, prefix) for prefix in unknown}
+        unknown = [prefix for prefix in prefixes if prefix not in known]
+        return (self._up_to(alike, known) if alike else {}), unknown
+
+    def _at_once(self, prefixes: Sequence[Key]) -> Found | None:
+        return self._together(self._walk(prefixes), prefixes) if prefixes else {}
 
     def _together(self, walk: Walk, prefixes: Sequence[Key]) -> Found | None:
         names = self._scan.table.order(self._scan.order)[: len(prefixes[0])]

@@ -42,12 +42,12 @@ class Reading:
         for some in chunks(list(dict.fromkeys(keys))):
             query = Query(table=table, columns=read, conditions=same_keys(table.key, some))
             parts.append(keep_keys(self._select(query).rows, table.key, some))
-        return _told(table, wanted, parts)
+        return self._told(table, wanted, parts)
 
     def page(self, scan: Scan) -> pa.Table:
         """See `View.page`."""
         rows = self._first(scan, scan.prefix)
-        return _told(scan.table, known(scan.table, scan.columns), [rows])
+        return self._told(scan.table, known(scan.table, scan.columns), [rows])
 
     def first_per_key(self, scan: Scan, prefixes: Sequence[Key]) -> pa.Table:
         """See `View.first_per_key`."""
@@ -56,12 +56,18 @@ class Reading:
             search = Search(scan, self._select, self._densities, self._first)
             found = search.first_of_each(some)
             parts += [found[prefix] for prefix in some if prefix in found]
-        return _told(scan.table, known(scan.table, scan.columns), parts)
+        return self._told(scan.table, known(scan.table, scan.columns), parts)
 
     def count(self, scan: Scan) -> int:
         """See `View.count`."""
         walk = walk_of(scan, (scan.prefix,))
         return 0 if walk is None else count_rows(walk, self._select)
+
+    def _told(self, table: Table, columns: tuple[str, ...], parts: Sequence[pa.Table]) -> pa.Table:
+        schema = pa.schema([table.schema.field(name) for name in columns])
+        rows = pa.concat_tables([schema.empty_table(), *(part.select(columns) for part in parts)])
+        self._densities.observe(table, rows)
+        return rows
 
     def _first(self, scan: Scan, prefix: Key) -> pa.Table:
         walk = walk_of(scan, (prefix,))
@@ -74,8 +80,3 @@ class Reading:
         if not at_once:
             self._densities.learn(scan, prefix, rows)
         return rows
-
-
-def _told(table: Table, columns: tuple[str, ...], parts: Sequence[pa.Table]) -> pa.Table:
-    schema = pa.schema([table.schema.field(name) for name in columns])
-    return pa.concat_tables([schema.empty_table(), *(part.select(columns) for part in parts)])
