@@ -85,10 +85,13 @@ class Aggregate:
 
 _CONFLICT_TABLES: dict[str, Table] = {
     "copy": tables.COPIES,
+    "delete_request": tables.DELETE_REQUESTS,
     "flow": tables.FLOWS,
     "guard": tables.GUARDS,
     "object": tables.OBJECTS,
+    "service": tables.SERVICE_INFO,
     "source": tables.SOURCES,
+    "webhook": tables.WEBHOOKS,
 }
 
 
@@ -112,8 +115,26 @@ def copy(copy_id: str) -> Aggregate:
     return Aggregate("copy", copy_id)
 
 
+def delete_request(request_id: str) -> Aggregate:
+    """The request for deletion that somebody works on."""
+    return Aggregate("delete_request", request_id)
+
+
+def webhook(webhook_id: str) -> Aggregate:
+    """The webhook that changes."""
+    return Aggregate("webhook", webhook_id)
+
+
+def service(service_id: str = "service") -> Aggregate:
+    """What clients said about the service; who may be the first relies on its creation too."""
+    return Aggregate("service", service_id)
+
+
 def creation(kind: str, identifier: str) -> Aggregate:
-    """The guard row for creating the id `identifier` of `kind` (INVARIANTS, conflict rows)."""
+    """The guard row for creating the id `identifier` of `kind` (INVARIANTS, conflict rows).
+
+    `kind`: what the id names: ``flow``, ``source``, ``object``, ``profile``, ``service``, …
+    """
     digest = hashlib.blake2b(f"{kind}\0{identifier}".encode(), digest_size=4).digest()
     return Aggregate("guard", f"{int.from_bytes(digest) % tables.GUARD_COUNT:04d}")
 

@@ -51,6 +51,7 @@ class Flow:
     """
 
     id: str
+    timeline_id: str
     incarnation: str
     source_id: str
     format: ContentFormat

@@ -56,9 +56,10 @@ def compose(
         raise InvalidInput("flow_id", "flow.exists", f"flow {given.id!r} exists already")
     placed: list[dict[str, Any]] = []
     for index, clip in enumerate(clips):
-        _check_fit(existing_flow(view, clip.flow_id), given, f"clips.{index}.flow_id")
+        source = existing_flow(view, clip.flow_id)
+        _check_fit(source, given, f"clips.{index}.flow_id")
         shift = _shift(clip, start_ns, f"clips.{index}.timerange")
-        placed += _placed(view, clip, shift, f"clips.{index}.timerange")
+        placed += _placed(view, source, clip.timerange, shift, f"clips.{index}.timerange")
         start_ns += clip.timerange.duration_ns or 0
         _refuse_too_many(placed)
     flow = create_flow(view, edits, given, stamp, _rollup(placed, stamp.now_us))
@@ -108,17 +109,22 @@ def _shift(clip: Clip, start_ns: int, field: str) -> int:
     return shift
 
 
-def _placed(view: View, clip: Clip, shift: int, field: str) -> list[dict[str, Any]]:
+def _placed(
+    view: View, source: Flow, timerange: TimeRange, shift: int, field: str
+) -> list[dict[str, Any]]:
     """The clip's segments where they belong; ids and instances are filled in by `_write`."""
-    span = (clip.timerange.start_ns, clip.timerange.end_ns)
+    span = (timerange.start_ns, timerange.end_ns)
     scan = Scan(
-        table=SEGMENTS, prefix=(clip.flow_id,), overlapping=span, limit=MAX_COMPOSED_SEGMENTS + 1
+        table=SEGMENTS,
+        prefix=(source.timeline_id,),
+        overlapping=span,
+        limit=MAX_COMPOSED_SEGMENTS + 1,
     )
     found = view.page(scan).to_pylist()
     if not found:
-        message = f"flow {clip.flow_id!r} has no segment in {clip.timerange}"
+        message = f"flow {source.id!r} has no segment in {timerange}"
         raise InvalidInput(field, "clip.no_segments", message)
-    return [_cut(segment, clip.timerange, shift, field) for segment in found]
+    return [_cut(segment, timerange, shift, field) for segment in found]
 
 
 def _cut(segment: Mapping[str, Any], clip: TimeRange, shift: int, field: str) -> dict[str, Any]:
@@ -157,10 +163,11 @@ def _write(
     used = {one["object_id"] for one in placed} | {one["init_object_id"] for one in placed}
     object_ids = sorted(used - {None})
     view.rely_on(*(media_object(object_id) for object_id in object_ids))
-    objects = ReferencedObjects(view, flow.id, object_ids)
+    objects = ReferencedObjects(view, flow, object_ids)
     for one in placed:
         segment = {
             **one,
+            "timeline_id": flow.timeline_id,
             "flow_id": flow.id,
             "incarnation": flow.incarnation,
             "created_us": now_us,

@@ -26,7 +26,7 @@ from tams_graphql.model.errors import InvalidInput, Unavailable
 from tams_graphql.model.records import CopyState, Instance
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.instances import format_instances, parse_instances
-from tams_graphql.resolvers.references import spread_instances, update_object
+from tams_graphql.resolvers.references import index_instance, spread_instances, update_object
 
 LEASE_US = 6_000_000
 """For how long a copy is left alone after its owner's last sign of life."""
@@ -315,6 +315,7 @@ async def _advertise(job: _Job, size: int) -> None:
         update_object(edits, changed)
         spread_instances(view, edits, changed)
         now_us = job.ctx.clock()
+        index_instance(edits, changed, place, now_us)
         done: Row = {
             "copy_id": row["copy_id"],
             "state": CopyState.DONE.value,

@@ -138,10 +138,10 @@ def apply_revision(view: View, edits: Edits, before: Flow, after: Flow, stamp: S
 def remove_flow(view: View, edits: Edits, flow: Flow, stamp: Stamp) -> None:
     """Remove a flow with all that belongs to it, and its source with its last flow."""
     view.rely_on(engine.source(flow.source_id))
-    scan = Scan(table=tables.SEGMENTS, prefix=(flow.id,), columns=("flow_id", *REMOVAL_COLUMNS))
+    scan = Scan(table=tables.SEGMENTS, prefix=(flow.timeline_id,), columns=REMOVAL_COLUMNS)
     segments = all_rows(view, scan)
     if segments.num_rows:
-        remove_segments(view, edits, flow.id, segments, stamp.now_us)
+        remove_segments(view, edits, flow.timeline_id, segments, stamp.now_us)
     edit_collection(view, edits, flow, None)
     leave_collections(view, edits, flow.id, stamp)
     edit_tags(edits, "flow", flow.id, flow.tags, {})
@@ -185,6 +185,7 @@ def _new_flow(given: FlowInput, stamp: Stamp) -> Flow:
     version = given.metadata_version
     return Flow(
         id=given.id,
+        timeline_id=str(uuid.uuid4()),
         incarnation=str(uuid.uuid4()),
         created_by=stamp.principal if given.created_by is None else given.created_by,
         updated_by=stamp.principal if given.updated_by is None else given.updated_by,

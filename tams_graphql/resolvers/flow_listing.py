@@ -80,10 +80,10 @@ def _with_content(ctx: Context, timerange: TimeRange | None) -> tuple[Check, ...
             limit=1,
             columns=SEGMENTS.key,
         )
-        keys: list[Key] = [(row["flow_id"],) for row in rows]
+        keys: list[Key] = [(row["timeline_id"],) for row in rows]
         found = await ctx.metadata.first_per_key(scan, keys)
-        overlapping = set(found["flow_id"].to_pylist())
-        return [row for row in rows if row["flow_id"] in overlapping]
+        overlapping = set(found["timeline_id"].to_pylist())
+        return [row for row in rows if row["timeline_id"] in overlapping]
 
     return (check,)
 

@@ -15,6 +15,7 @@ from tams_graphql.timeline import NEVER, TimeRange
 
 _FIRST_VERSION = 0
 _PLAIN = (
+    "timeline_id",
     "incarnation",
     "source_id",
     "codec",
@@ -66,6 +67,7 @@ def flow_row(flow: Flow) -> dict[str, Any]:
         "version": _FIRST_VERSION,
         **metadata_columns(flow),
         **rollup_columns(flow),
+        "timeline_id": flow.timeline_id,
         "incarnation": flow.incarnation,
         "created_us": flow.created_us,
     }

@@ -44,6 +44,7 @@ from tams_graphql.resolvers.properties import (
 from tams_graphql.resolvers.reading import Found
 from tams_graphql.resolvers.segments import DELETED_AT_ONCE, count_segments, delete_segments
 from tams_graphql.resolvers.stamp import Stamp
+from tams_graphql.resolvers.timelines import remember_timelines, timelines_of
 from tams_graphql.timeline import ETERNITY, NEVER, Bounds, TimeRange
 
 T = TypeVar("T")
@@ -74,7 +75,9 @@ async def get_flow(ctx: Context, flow_id: str) -> Flow:
 async def list_flows(ctx: Context, filters: FlowFilter, page: PageRequest) -> Page[Flow]:
     """A page of Flows; `created` and `metadata_updated` put the most recent first (spec 8.2)."""
     authorise(ctx, Action.READ, "flow")
-    return await list_page(ctx.metadata, await flow_listing(ctx, filters), page)
+    found = await list_page(ctx.metadata, await flow_listing(ctx, filters), page)
+    remember_timelines(ctx, found.items)
+    return found
 
 
 async def count_flows(ctx: Context, filters: FlowFilter) -> int:
@@ -224,6 +227,7 @@ async def flow_timerange(ctx: Context, flow_id: str, within: TimeRange | None) -
 async def _load_flows(ctx: Context, flow_ids: Sequence[str]) -> list[Flow | None]:
     rows = await ctx.metadata.get(tables.FLOWS, [(flow_id,) for flow_id in flow_ids])
     found = {flow.id: flow for flow in flows_from_table(rows)}
+    remember_timelines(ctx, found.values())
     return [found.get(flow_id) for flow_id in flow_ids]
 
 
@@ -237,7 +241,9 @@ async def _load_flows_of_sources(
     found: dict[str, list[Found]] = {source_id: [] for source_id in source_ids}
     for row in rows.to_pylist():
         found[row["source_id"]].append(row)
-    return [page_of(listing, found[source_id], limit) for source_id in source_ids]
+    pages = [page_of(listing, found[source_id], limit) for source_id in source_ids]
+    remember_timelines(ctx, (flow for page in pages for flow in page.items))
+    return pages
 
 
 async def _load_timeranges(
@@ -249,7 +255,8 @@ async def _load_timeranges(
         limit=1,
         columns=("flow_id", "start_ns", "end_ns", "bounds"),
     )
-    prefixes: list[Key] = [(flow_id,) for flow_id in flow_ids]
+    timelines = await timelines_of(ctx, flow_ids)
+    prefixes: list[Key] = [(timeline_id,) for timeline_id in timelines.values()]
     first = _by_flow(await ctx.metadata.first_per_key(scan, prefixes))
     last = _by_flow(await ctx.metadata.first_per_key(replace(scan, reverse=True), prefixes))
     return [

@@ -3,7 +3,7 @@
 To be made per request; nothing is kept between requests.
 """
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from aiodataloader import DataLoader
@@ -34,6 +34,14 @@ class Loaders:
             loader = self._loaders[kind] = DataLoader(batch)
         value: V = await loader.load(key)
         return value
+
+    def prime(self, kind: Hashable, batch: Batch[V], values: Mapping[str, V]) -> None:
+        """Take `values` for what `batch` would read; what is there already stays."""
+        loader = self._loaders.get(kind)
+        if loader is None:
+            loader = self._loaders[kind] = DataLoader(batch)
+        for key, value in values.items():
+            loader.prime(key, value)
 
     def forget(self) -> None:
         """Read anew from now on; every resolver that commits calls it."""

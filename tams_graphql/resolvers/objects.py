@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from tams_graphql.metadata.edits import Edits
-from tams_graphql.metadata.engine import Changes, Scan, View, media_object
+from tams_graphql.metadata.engine import Changes, Key, Scan, View, media_object
 from tams_graphql.metadata.tables import FLOWS, OBJECTS, REFERENCES
 from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import Instance, MediaObject
@@ -19,6 +19,7 @@ from tams_graphql.resolvers.filters import TagFilter
 from tams_graphql.resolvers.instances import format_instances, parse_instances
 from tams_graphql.resolvers.narrowing import check_tags
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
+from tams_graphql.resolvers.reading import Found
 from tams_graphql.resolvers.references import spread_instances, update_object
 from tams_graphql.resolvers.registration import with_uncontrolled
 from tams_graphql.resolvers.removal import discard
@@ -26,6 +27,8 @@ from tams_graphql.resolvers.storage import backend_labels
 from tams_graphql.timeline import TimeRange
 
 _REFERENCES_AT_ONCE = 1000
+_AFTER_ANY_ID = "~"
+"""Sorts after every id that the server makes."""
 
 
 async def get_object(ctx: Context, object_id: str) -> MediaObject:
@@ -46,24 +49,27 @@ async def object_flows(
 ) -> Page[str]:
     """Ids of the flows whose segments use the object, by id."""
     authorise(ctx, Action.READ, "object", object_id)
-    after = None
+    after: Key | None = None
     if page.after is not None:
-        after = decode_cursor("object flows", page.after, page.field, (str,))
+        (flow_id,) = decode_cursor("object flows", page.after, page.field, (str,))
+        # Whatever timeline the flow had, or gets meanwhile: it was on the page before.
+        after = (flow_id, "" if page.reverse else _AFTER_ANY_ID)
     found: list[str] = []
     more = True
     while more and len(found) <= page.limit:
         scan = Scan(
             table=REFERENCES,
+            order="flow",
             prefix=(known_text(object_id),),
             after=after,
             limit=_REFERENCES_AT_ONCE if flow_tags else page.limit + 1,
             reverse=page.reverse,
-            columns=REFERENCES.key,
+            columns=(*REFERENCES.key, "flow_id"),
         )
-        flow_ids = (await ctx.metadata.page(scan))["flow_id"].to_pylist()
-        found += await _tagged(ctx, flow_ids, flow_tags)
-        more = len(flow_ids) == scan.limit
-        after = (flow_ids[-1],) if flow_ids else after
+        rows = (await ctx.metadata.page(scan)).to_pylist()
+        found += await _live(ctx, rows, flow_tags)
+        more = len(rows) == scan.limit
+        after = (rows[-1]["flow_id"], rows[-1]["timeline_id"]) if rows else after
     items = found[: page.limit]
     return Page(
         items=items,
@@ -173,17 +179,19 @@ def _object_from_row(row: Mapping[str, Any]) -> MediaObject:
     )
 
 
-async def _tagged(
-    ctx: Context, flow_ids: Sequence[str], flow_tags: tuple[TagFilter, ...]
+async def _live(
+    ctx: Context, references: Sequence[Found], flow_tags: tuple[TagFilter, ...]
 ) -> list[str]:
-    if not flow_tags or not flow_ids:
-        return list(flow_ids)
-    keys = [(flow_id,) for flow_id in flow_ids]
-    rows = (await ctx.metadata.get(FLOWS, keys, ("flow_id", "tags_json"))).to_pylist()
+    """The flows among `references` whose timeline is the referring one, and that match."""
+    keys: list[Key] = [(flow_id,) for flow_id in {row["flow_id"] for row in references}]
+    columns = ("flow_id", "timeline_id", *(("tags_json",) if flow_tags else ()))
+    rows = (await ctx.metadata.get(FLOWS, keys, columns)).to_pylist()
     for check in check_tags(flow_tags):
         rows = await check(rows)
-    matching = {row["flow_id"] for row in rows}
-    return [flow_id for flow_id in flow_ids if flow_id in matching]
+    matching = {row["flow_id"]: row["timeline_id"] for row in rows}
+    return [
+        row["flow_id"] for row in references if matching.get(row["flow_id"]) == row["timeline_id"]
+    ]
 
 
 async def _change_instances(

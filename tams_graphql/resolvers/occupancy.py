@@ -16,12 +16,12 @@ _READ_AT_ONCE = 4096
 class Occupancy:
     """Segments by start; they never overlap, so their ends are in the same order."""
 
-    def __init__(self, view: View, flow_id: str, timeranges: Sequence[TimeRange]) -> None:
+    def __init__(self, view: View, timeline_id: str, timeranges: Sequence[TimeRange]) -> None:
         """Read the stored segments that overlap any of `timeranges`, and perhaps more."""
         self._starts: list[int] = []
         self._segments: list[Segment] = []
         ordered = sorted((one.start_ns or 0, one.end_ns or 0) for one in timeranges)
-        for segment in _overlapping(view, flow_id, ordered):
+        for segment in _overlapping(view, timeline_id, ordered):
             self.add(segment)
 
     def add(self, segment: Segment) -> None:
@@ -43,16 +43,18 @@ class Occupancy:
 
 
 def _overlapping(
-    view: View, flow_id: str, ranges: Sequence[tuple[int, int]]
+    view: View, timeline_id: str, ranges: Sequence[tuple[int, int]]
 ) -> list[dict[str, Any]]:
     """Stored segments around sorted `ranges`: one read, more only where many lie between them."""
     if not ranges:
         return []
     span = (ranges[0][0], max(end for _, end in ranges))
-    scan = Scan(table=SEGMENTS, prefix=(flow_id,), overlapping=span, limit=_READ_AT_ONCE)
+    scan = Scan(table=SEGMENTS, prefix=(timeline_id,), overlapping=span, limit=_READ_AT_ONCE)
     found = view.page(scan)
     if found.num_rows < _READ_AT_ONCE or len(ranges) == 1:
         rows: list[dict[str, Any]] = found.to_pylist()
         return rows
     half = len(ranges) // 2
-    return _overlapping(view, flow_id, ranges[:half]) + _overlapping(view, flow_id, ranges[half:])
+    return _overlapping(view, timeline_id, ranges[:half]) + _overlapping(
+        view, timeline_id, ranges[half:]
+    )

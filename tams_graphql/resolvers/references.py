@@ -7,8 +7,8 @@ from typing import Any
 
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Key, Row, Scan, View, media_object
-from tams_graphql.metadata.tables import OBJECTS, REFERENCES, SEGMENTS
-from tams_graphql.model.records import Instance
+from tams_graphql.metadata.tables import INSTANCES, OBJECTS, REFERENCES, SEGMENTS
+from tams_graphql.model.records import Flow, Instance
 from tams_graphql.resolvers.instances import format_instances
 
 MAX_INSTANCES = 16
@@ -23,10 +23,10 @@ class ReferencedObjects:
     Nothing is written before `write`; what is refused in between leaves no trace.
     """
 
-    def __init__(self, view: View, flow_id: str, object_ids: Iterable[str]) -> None:
+    def __init__(self, view: View, flow: Flow, object_ids: Iterable[str]) -> None:
         """Read `object_ids`, which the command relies on already, and their init objects."""
         self._view = view
-        self._flow_id = flow_id
+        self._flow = flow
         self._rows: dict[str, Mapping[str, Any]] = {}
         self._changed: set[str] = set()
         self._uses: Counter[str] = Counter()
@@ -80,13 +80,14 @@ class ReferencedObjects:
             self._rows.update((row["object_id"], row) for row in rows)
 
     def _write_uses(self, edits: Edits) -> None:
-        keys: list[Key] = [(object_id, self._flow_id) for object_id in sorted(self._uses)]
+        keys: list[Key] = [(object_id, self._flow.timeline_id) for object_id in sorted(self._uses)]
         counted = self._view.get(REFERENCES, keys).to_pylist() if keys else []
         stored = {row["object_id"]: row["segment_count"] for row in counted}
         for object_id, uses in sorted(self._uses.items()):
             row: Row = {
                 "object_id": object_id,
-                "flow_id": self._flow_id,
+                "timeline_id": self._flow.timeline_id,
+                "flow_id": self._flow.id,
                 "segment_count": stored.get(object_id, 0) + uses,
             }
             (edits.update if object_id in stored else edits.insert)(REFERENCES, row)
@@ -95,6 +96,18 @@ class ReferencedObjects:
 def update_object(edits: Edits, row: Mapping[str, Any]) -> None:
     """Store the changed `row` of an object that exists."""
     edits.update(OBJECTS, {name: value for name, value in row.items() if name != "version"})
+
+
+def index_instance(edits: Edits, row: Mapping[str, Any], place: Instance, now_us: int) -> None:
+    """Note that the object of `row` has, or will have, bytes at `place`, which is controlled."""
+    key: Row = {
+        "storage_id": place.storage_id,
+        "storage_key": place.key,
+        "object_id": row["object_id"],
+        "incarnation": row["incarnation"],
+        "created_us": now_us,
+    }
+    edits.insert(INSTANCES, key)
 
 
 def spread_instances(view: View, edits: Edits, row: Mapping[str, Any]) -> None:
@@ -131,6 +144,7 @@ def uncontrolled_object(
         "bounds": None,
         "key_frame_count": None,
         "created_us": now_us,
+        "allocated_us": None,
     }
 
 
@@ -139,4 +153,4 @@ def allocated_object(
 ) -> dict[str, Any]:
     """The row of an object whose bytes are to be put at `instance`."""
     row = uncontrolled_object(object_id, flow_id, content_type, now_us)
-    return row | {"instances_json": format_instances([instance])}
+    return row | {"instances_json": format_instances([instance]), "allocated_us": now_us}

@@ -122,7 +122,8 @@ class Registrar:
         _refuse_role(row if object_id != post.object_id else {**row, "role": "media"}, "init", name)
         if row["state"] == "registered":
             return row
-        return {**row, "state": "registered", "role": "init", "first_flow_id": self.flow.id}
+        first = {"allocated_us": None, "first_flow_id": self.flow.id}
+        return {**row, **first, "state": "registered", "role": "init"}
 
     def _refuse_unexpected_init(self, object_id: str | None, field: str) -> None:
         if object_id is None and self.flow.init_segments:
@@ -164,6 +165,7 @@ class Registrar:
                 "state": "registered",
                 "role": "media",
                 "first_flow_id": self.flow.id,
+                "allocated_us": None,
                 "start_ns": timerange.start_ns,
                 "end_ns": timerange.end_ns,
                 "bounds": int(timerange.bounds),
@@ -230,6 +232,7 @@ def segment_row(
 ) -> dict[str, Any]:
     """The row of SEGMENTS, but for its copies of instances."""
     return {
+        "timeline_id": flow.timeline_id,
         "flow_id": flow.id,
         "incarnation": flow.incarnation,
         "object_id": post.object_id,

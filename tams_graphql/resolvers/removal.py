@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Key, Row, Scan, View, media_object
-from tams_graphql.metadata.tables import DISCARDED_MEDIA, OBJECTS, REFERENCES, SEGMENTS
+from tams_graphql.metadata.tables import DISCARDED_MEDIA, INSTANCES, OBJECTS, REFERENCES, SEGMENTS
 from tams_graphql.model.records import Instance
 from tams_graphql.resolvers.instances import parse_instances
 
@@ -22,25 +22,25 @@ REMOVAL_COLUMNS = ("start_ns", "object_id", "init_object_id")
 
 
 def remove_segments(
-    view: View, edits: Edits, flow_id: str, segments: pa.Table, now_us: int
+    view: View, edits: Edits, timeline_id: str, segments: pa.Table, now_us: int
 ) -> None:
     """Add to `edits` the removal of `segments` and of the objects it leaves unreferenced.
 
-    The flow's rollup is the caller's. Call it once per flow and command: it counts from what is
+    The flow's rollup is the caller's. Call it once per timeline and command: it counts from what is
     stored, not from earlier edits.
 
     Args:
-        view: of a command that relies on the flow already.
+        view: of a command that relies on the flow already, or on what else has the timeline.
         edits: what the command collects.
-        flow_id: the flow that all `segments` belong to.
+        timeline_id: the timeline that all `segments` are on.
         segments: stored rows of SEGMENTS, with at least `REMOVAL_COLUMNS`.
         now_us: when, in microseconds since the Unix epoch.
     """
     uses = object_uses(segments)
     view.rely_on(*(media_object(object_id) for object_id in sorted(uses)))
-    edits.delete(SEGMENTS, *((flow_id, start) for start in segments["start_ns"].to_pylist()))
-    released = _release(view, edits, flow_id, uses)
-    _delete_unreferenced(view, edits, flow_id, released, now_us)
+    edits.delete(SEGMENTS, *((timeline_id, start) for start in segments["start_ns"].to_pylist()))
+    released = _release(view, edits, timeline_id, uses)
+    _delete_unreferenced(view, edits, timeline_id, released, now_us)
 
 
 def object_uses(segments: pa.Table) -> Counter[str]:
@@ -60,11 +60,12 @@ def discard(edits: Edits, instances: Iterable[Instance], now_us: int) -> None:
                 "discarded_us": now_us,
             }
             edits.insert(DISCARDED_MEDIA, row)
+            edits.delete(INSTANCES, (instance.storage_id, instance.key))
 
 
-def _release(view: View, edits: Edits, flow_id: str, uses: Counter[str]) -> list[str]:
-    """Lower the flow's reference counts; the objects that the flow stops using."""
-    keys: list[Key] = [(object_id, flow_id) for object_id in uses]
+def _release(view: View, edits: Edits, timeline_id: str, uses: Counter[str]) -> list[str]:
+    """Lower the timeline's reference counts; the objects that it stops using."""
+    keys: list[Key] = [(object_id, timeline_id) for object_id in uses]
     released = []
     for row in view.get(REFERENCES, keys).to_pylist():
         object_id = row["object_id"]
@@ -72,20 +73,21 @@ def _release(view: View, edits: Edits, flow_id: str, uses: Counter[str]) -> list
         if left > 0:
             edits.update(REFERENCES, row | {"segment_count": left})
         else:
-            edits.delete(REFERENCES, (object_id, flow_id))
+            edits.delete(REFERENCES, (object_id, timeline_id))
             released.append(object_id)
     return released
 
 
 def _delete_unreferenced(
-    view: View, edits: Edits, flow_id: str, released: list[str], now_us: int
+    view: View, edits: Edits, timeline_id: str, released: list[str], now_us: int
 ) -> None:
     if not released:
         return
-    # Two rows tell "nobody else": at most one of them is this flow's own.
+    # Two rows tell "nobody else": at most one of them is this timeline's own.
     scan = Scan(table=REFERENCES, limit=2, columns=REFERENCES.key)
     references = view.first_per_key(scan, [(object_id,) for object_id in released])
-    kept = {row["object_id"] for row in references.to_pylist() if row["flow_id"] != flow_id}
+    others = (row for row in references.to_pylist() if row["timeline_id"] != timeline_id)
+    kept = {row["object_id"] for row in others}
     gone: list[Key] = [(object_id,) for object_id in released if object_id not in kept]
     for row in view.get(OBJECTS, gone, ("object_id", "instances_json")).to_pylist():
         edits.delete(OBJECTS, (row["object_id"],))

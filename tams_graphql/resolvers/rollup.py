@@ -48,15 +48,15 @@ def shrink(view: View, edits: Edits, flow: Flow, removed: pa.Table, now_us: int)
     extent = NEVER
     if count:
         gone = frozenset(starts)
-        first = _first_left(view, flow.id, gone, reverse=False)
-        extent = union_of(first, _first_left(view, flow.id, gone, reverse=True))
+        first = _first_left(view, flow.timeline_id, gone, reverse=False)
+        extent = union_of(first, _first_left(view, flow.timeline_id, gone, reverse=True))
     covered_ns = flow.covered_ns - (sum(ends) - sum(starts))
     edits.update(
         FLOWS, _columns(flow.id, count=count, covered_ns=covered_ns, extent=extent, now_us=now_us)
     )
 
 
-def _first_left(view: View, flow_id: str, gone: frozenset[int], *, reverse: bool) -> Row:
+def _first_left(view: View, timeline_id: str, gone: frozenset[int], *, reverse: bool) -> Row:
     """The segment nearest to one end of the timeline that is not `gone`; there is one."""
     after: Key | None = None
     probe = 0
@@ -64,7 +64,7 @@ def _first_left(view: View, flow_id: str, gone: frozenset[int], *, reverse: bool
         limit = _PROBES[min(probe, len(_PROBES) - 1)]
         scan = Scan(
             table=SEGMENTS,
-            prefix=(flow_id,),
+            prefix=(timeline_id,),
             after=after,
             limit=limit,
             reverse=reverse,

@@ -8,6 +8,7 @@ import pyarrow as pa
 from tams_graphql.metadata.engine import Between, Filter, Key, Scan
 from tams_graphql.metadata.tables import SEGMENTS
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.timelines import timelines_of
 from tams_graphql.timeline import MAX_NS
 
 
@@ -16,7 +17,7 @@ class SegmentQuery:
     """What is asked of a flow's segments; equal queries of one tick share a read.
 
     `start_ns`, `end_ns`: half-open, ``None`` for an open end. `after`, `columns`: as in `Scan`;
-    ``flow_id`` must be among the columns.
+    ``flow_id`` must be among the columns, since it tells the timelines of several flows apart.
     """
 
     start_ns: int | None
@@ -34,7 +35,7 @@ class SegmentQuery:
         return self.start_ns is not None and self.start_ns in {self.end_ns, MAX_NS}
 
     def scan(self) -> tuple[Scan, Key]:
-        """The read, and what comes before the flow id in its sort order."""
+        """The read, and what comes before the timeline in its sort order."""
         if self.object_id is None:
             by_time = Scan(
                 table=SEGMENTS,
@@ -73,7 +74,9 @@ async def load_segments(ctx: Context, flow_id: str, query: SegmentQuery) -> pa.T
 
     async def read(flow_ids: Sequence[str]) -> list[pa.Table]:
         scan, prefix = query.scan()
-        rows = await ctx.metadata.first_per_key(scan, [(*prefix, one) for one in flow_ids])
+        timelines = await timelines_of(ctx, flow_ids)
+        prefixes: list[Key] = [(*prefix, one) for one in timelines.values()]
+        rows = await ctx.metadata.first_per_key(scan, prefixes)
         return _split(rows, flow_ids)
 
     return await ctx.loaders.load(("segments", query), read, flow_id)

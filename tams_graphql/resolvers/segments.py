@@ -39,10 +39,14 @@ from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
 from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, grown, shrink
 from tams_graphql.resolvers.segment_loader import SegmentQuery, load_segments
 from tams_graphql.resolvers.storage import backend_labels, container_of
+from tams_graphql.resolvers.timelines import timeline_of
 from tams_graphql.timeline import ETERNITY, TimelineError, TimeRange
 
 MAX_SEGMENTS_PER_PAGE = 5000
 MAX_SEGMENTS_PER_REQUEST = 5000
+_NAMING = ("flow_id", "start_ns")
+"""The columns that name a segment."""
+
 READ_AT_ONCE = 100
 """How many segments of a request are read before other requests get a turn."""
 
@@ -98,7 +102,8 @@ async def list_segments(
 ) -> SegmentPage:
     """Segments that overlap `timerange`, by time. Empty for an unknown flow (DECISIONS).
 
-    One engine read; concurrent calls of one tick with equal arguments but different flows
+    One engine read, and one for the timelines of flows that the request has not read yet;
+    concurrent calls of one tick with equal arguments but different flows
     share it (dataloader).
 
     Args:
@@ -107,7 +112,7 @@ async def list_segments(
         page: which part.
         timerange: only segments that share an instant with it.
         object_id: only segments of this object.
-        columns: which to read, all if ``None``; the key is among them in any case.
+        columns: which to read, all if ``None``; flow and start are among them in any case.
 
     Raises:
         NotFound: `flow_id` is malformed.
@@ -135,7 +140,7 @@ async def list_segments(
 
 def _read_columns(asked: Collection[str]) -> tuple[str, ...]:
     """In the order of the schema, so that equal selections share a read."""
-    return tuple(name for name in SEGMENTS.columns if name in asked or name in SEGMENTS.key)
+    return tuple(name for name in SEGMENTS.columns if name in asked or name in _NAMING)
 
 
 async def count_segments(ctx: Context, flow_id: str, timerange: TimeRange | None = None) -> int:
@@ -149,7 +154,10 @@ async def count_segments(ctx: Context, flow_id: str, timerange: TimeRange | None
         return 0
     window = timerange.clamped()
     span = (window.start_ns, window.end_ns)
-    return await ctx.metadata.count(Scan(table=SEGMENTS, prefix=(flow_id,), overlapping=span))
+    timeline_id = await timeline_of(ctx, flow_id)
+    if timeline_id is None:
+        return 0
+    return await ctx.metadata.count(Scan(table=SEGMENTS, prefix=(timeline_id,), overlapping=span))
 
 
 async def register_segments(
@@ -189,8 +197,8 @@ async def register_segments(
         registrar = Registrar(
             flow=target,
             container=container_of(target),
-            objects=ReferencedObjects(view, flow_id, _object_ids(valid)),
-            occupancy=Occupancy(view, flow_id, [post.timerange for post in valid]),
+            objects=ReferencedObjects(view, target, _object_ids(valid)),
+            occupancy=Occupancy(view, target.timeline_id, [post.timerange for post in valid]),
             backend_labels=labels,
             now_us=now_us,
         )
@@ -334,10 +342,10 @@ def _deletion(
         edits = Edits()
         if covered.is_empty:
             return edits.changes((0, None, False))
-        found = view.page(_deletable(flow_id, covered, object_id, after))
+        found = view.page(_deletable(target.timeline_id, covered, object_id, after))
         doomed = found.filter(_is_covered(found, covered))
         if doomed.num_rows:
-            remove_segments(view, edits, flow_id, doomed, now_us)
+            remove_segments(view, edits, target.timeline_id, doomed, now_us)
             shrink(view, edits, target, doomed, now_us)
         more = found.num_rows == DELETED_AT_ONCE
         reached: Key | None = (found["start_ns"][-1].as_py(),) if more else None
@@ -346,10 +354,12 @@ def _deletion(
     return delete
 
 
-def _deletable(flow_id: str, covered: TimeRange, object_id: str | None, after: Key | None) -> Scan:
+def _deletable(
+    timeline_id: str, covered: TimeRange, object_id: str | None, after: Key | None
+) -> Scan:
     return Scan(
         table=SEGMENTS,
-        prefix=(flow_id,),
+        prefix=(timeline_id,),
         overlapping=(covered.start_ns, covered.end_ns),
         after=after,
         limit=DELETED_AT_ONCE,

@@ -20,7 +20,7 @@ from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flow_changes import writable_flow
 from tams_graphql.resolvers.instances import parse_instances
-from tams_graphql.resolvers.references import allocated_object
+from tams_graphql.resolvers.references import allocated_object, index_instance
 
 MAX_OBJECTS_PER_REQUEST = 1000
 DEFAULT_OBJECTS_PER_REQUEST = 1
@@ -73,15 +73,11 @@ async def allocate_storage(
         content_type = post.content_type or container
         _refuse_existing(view, post.object_ids or ())
         edits = Edits()
-        edits.insert(
-            OBJECTS,
-            *(
-                allocated_object(
-                    object_id, flow_id, content_type, Instance(store.backend.id, key), now_us
-                )
-                for object_id, key in keys.items()
-            ),
-        )
+        for object_id, key in keys.items():
+            place = Instance(store.backend.id, key)
+            row = allocated_object(object_id, flow_id, content_type, place, now_us)
+            edits.insert(OBJECTS, row)
+            index_instance(edits, row, place, now_us)
         return edits.changes(
             tuple(
                 AllocatedObject(object_id, store.backend.id, key, content_type, digest)

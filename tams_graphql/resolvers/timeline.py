@@ -16,6 +16,7 @@ from tams_graphql.resolvers.composition import Clip, compose
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flow_changes import relied_on
 from tams_graphql.resolvers.stamp import Stamp
+from tams_graphql.resolvers.timelines import timeline_of
 from tams_graphql.timeline import ETERNITY, CoverageBuilder, TimeRange, gaps_between
 
 __all__ = ["Clip", "compose_flow", "coverage", "gaps"]
@@ -119,11 +120,12 @@ async def _runs(
 async def _pages(ctx: Context, flow_id: str, window: TimeRange) -> AsyncIterator[Any]:
     after: Key | None = None
     limit = _FIRST_PAGE
-    more = not window.is_empty
+    timeline_id = None if window.is_empty else await timeline_of(ctx, flow_id)
+    more = timeline_id is not None
     while more:
         scan = Scan(
             table=SEGMENTS,
-            prefix=(flow_id,),
+            prefix=(timeline_id,),
             overlapping=(window.start_ns, window.end_ns),
             after=after,
             limit=limit,

@@ -2,8 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -19,13 +20,14 @@ FLOW_10K = "10000000-0000-4000-8000-000000000004"
 FLOW_1M = "10000000-0000-4000-8000-000000000006"
 
 
-def _segment(flow_id: str, incarnation: str, index: int, storage_id: str) -> Row:
+def _segment(flow: Mapping[str, Any], index: int, storage_id: str) -> Row:
     instance = {"storage_id": storage_id, "key": uuid.uuid4().hex}
     return segment_row(
-        flow_id,
+        flow["flow_id"],
         index * SECOND,
         (index + 1) * SECOND,
-        incarnation=incarnation,
+        timeline_id=flow["timeline_id"],
+        incarnation=flow["incarnation"],
         instances_json=orjson.dumps([instance]).decode(),
         key_frame_count=1,
     )
@@ -42,10 +44,7 @@ async def _fill(engine: SQLiteEngine, flow_id: str, count: int, storage_id: str)
 
         def command(_: View, batch: range = batch) -> Changes[None]:
             edits = Edits()
-            incarnation = row["incarnation"]
-            edits.insert(
-                tables.SEGMENTS, *(_segment(flow_id, incarnation, i, storage_id) for i in batch)
-            )
+            edits.insert(tables.SEGMENTS, *(_segment(row, i, storage_id) for i in batch))
             edits.update(
                 tables.FLOWS,
                 {

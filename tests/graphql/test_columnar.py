@@ -132,7 +132,9 @@ async def filled(api: Api, engine: MetadataEngine) -> Api:
 
 
 async def insert(engine: MetadataEngine, segments: list[Row]) -> None:
-    await engine.commit(lambda _: Changes(answer=None, insert={tables.SEGMENTS: segments}), [])
+    (flow,) = (await engine.get(tables.FLOWS, [(FLOW,)])).to_pylist()
+    placed = [{**segment, "timeline_id": flow["timeline_id"]} for segment in segments]
+    await engine.commit(lambda _: Changes(answer=None, insert={tables.SEGMENTS: placed}), [])
 
 
 async def execute(api: Api, query: str, variables: dict[str, Any], *, columns: bool) -> Any:

@@ -71,13 +71,19 @@ async def fill(ctx: Context, sources: int, segments: int) -> None:
         for source in range(1, sources + 1)
         for flow in range(FLOWS_OF_EACH)
     }
+    timelines: dict[str, str] = {}
+
+    async def put(flow_id: str) -> None:
+        made = await put_flow(ctx, flow_id, video(flow_id, flows[flow_id]))
+        timelines[flow_id] = made.flow.timeline_id
+
     # One flow of each source first: the others of a new source would contend for it.
     for some in (list(flows)[::FLOWS_OF_EACH], list(flows)):
-        await asyncio.gather(*(put_flow(ctx, one, video(one, flows[one])) for one in some))
+        await asyncio.gather(*map(put, some))
     for flow_id in flows:
+        named = {"flow_id": flow_id, "timeline_id": timelines[flow_id]}
         rows: list[Row] = [
-            segment(index, flow_id=flow_id, object_id=f"{flow_id} {index}")
-            for index in range(segments)
+            segment(index, **named, object_id=f"{flow_id} {index}") for index in range(segments)
         ]
         changes = Changes(answer=None, insert={tables.SEGMENTS: rows})
         await ctx.metadata.commit(lambda _, changes=changes: changes, [])
@@ -104,8 +110,8 @@ async def check(engine: MetadataEngine, sources: int, segments: int) -> None:
     await api.http.aclose()
     assert reads[sources] == reads[1]
     assert reads[1] == [
+        ("first_per_key", "flow_segments"),
         ("first_per_key", "flows"),
-        ("first_per_key", "segments"),
         ("get", "sources"),
         ("page", "sources"),
     ]

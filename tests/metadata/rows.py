@@ -1,4 +1,4 @@
-"""Full rows with plain values, to be varied by the tests."""
+"""Full rows with plain values, to be varied by the tests. A flow's timeline has the flow's id."""
 
 from typing import Any
 
@@ -27,6 +27,7 @@ def source_row(source_id: str, **changed: Any) -> dict[str, Any]:
 def flow_row(flow_id: str, **changed: Any) -> dict[str, Any]:
     row = dict.fromkeys(tables.FLOWS.columns) | {
         "flow_id": flow_id,
+        "timeline_id": flow_id,
         "incarnation": f"first {flow_id}",
         "source_id": "source",
         "format": "urn:x-nmos:format:video",
@@ -44,6 +45,7 @@ def flow_row(flow_id: str, **changed: Any) -> dict[str, Any]:
 
 def segment_row(flow_id: str, start_ns: int, end_ns: int, **changed: Any) -> dict[str, Any]:
     row = dict.fromkeys(tables.SEGMENTS.columns) | {
+        "timeline_id": flow_id,
         "flow_id": flow_id,
         "incarnation": f"first {flow_id}",
         "object_id": f"{flow_id}/{start_ns}",
@@ -72,7 +74,12 @@ def object_row(object_id: str, **changed: Any) -> dict[str, Any]:
 
 
 def reference_row(object_id: str, flow_id: str, segment_count: int = 1) -> dict[str, Any]:
-    return {"object_id": object_id, "flow_id": flow_id, "segment_count": segment_count}
+    return {
+        "object_id": object_id,
+        "timeline_id": flow_id,
+        "flow_id": flow_id,
+        "segment_count": segment_count,
+    }
 
 
 async def stored(engine: MetadataEngine, table: Table, *rows: dict[str, Any]) -> None:

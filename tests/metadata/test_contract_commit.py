@@ -88,7 +88,8 @@ async def test_hundreds_of_rows_change_in_one_command(engine: MetadataEngine) ->
             delete={SEGMENTS: [("flow", n) for n in range(0, 777, 2)]},
             update={
                 SEGMENTS: [
-                    {"flow_id": "flow", "start_ns": n, "sample_count": -n} for n in range(1, 777, 2)
+                    {"timeline_id": "flow", "start_ns": n, "sample_count": -n}
+                    for n in range(1, 777, 2)
                 ]
             },
         ),

@@ -49,6 +49,7 @@ async def test_a_new_flow_is_what_was_put_and_what_the_server_adds(
     assert put.created
     assert put.flow == Flow(
         id=FLOW,
+        timeline_id=put.flow.timeline_id,
         incarnation=put.flow.incarnation,
         source_id=SOURCE,
         format=ContentFormat.VIDEO,

@@ -94,7 +94,7 @@ async def test_more_segments_than_one_read_brings(ctx: Context, dump: Dump) -> N
         )
     await delete_flow(ctx, FLOW)
     rows = await dump()
-    assert (rows["segments"], rows["objects"], rows["object_references"]) == ([], [], [])
+    assert (rows["flow_segments"], rows["objects"], rows["timeline_objects"]) == ([], [], [])
 
 
 async def test_a_long_flow_goes_in_commits_of_bounded_size(
@@ -120,7 +120,7 @@ async def test_a_long_flow_goes_in_commits_of_bounded_size(
     assert sum(removed) == 8
     assert max(removed) == 3
     rows = await dump()
-    assert (rows["flows"], rows["segments"], rows["objects"]) == ([], [], [])
+    assert (rows["flows"], rows["flow_segments"], rows["objects"]) == ([], [], [])
     assert bytes_kept(ctx) == 0
 
 

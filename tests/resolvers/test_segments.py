@@ -58,6 +58,7 @@ async def test_a_segment_carries_all_that_a_read_needs(ctx: Context) -> None:
     controlled, mirror = parse_instances(row.pop("instances_json"))
     assert (controlled.storage_id, mirror.url) == (DISK, "https://mirror.example/o")
     assert row.pop("incarnation") == (await flow_now(ctx)).incarnation
+    assert row.pop("timeline_id") == (await flow_now(ctx)).timeline_id
     assert row.pop("created_us") > 0
     assert row == {
         "flow_id": FLOW,
@@ -206,7 +207,8 @@ async def test_many_flows_share_one_read(ctx: Context, monkeypatch: pytest.Monke
         [],
         ["o0", "o1"],
     ]
-    assert reads == [[(one,) for one in ids]]
+    timelines = [(await flow_now(ctx, one)).timeline_id for one in (OTHER, FLOW)]
+    assert reads == [[(one,) for one in timelines]]
 
 
 async def test_only_the_columns_asked_for_are_read_and_the_key(ctx: Context) -> None:

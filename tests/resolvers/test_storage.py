@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from tams_graphql.media.store import MediaStores
-from tams_graphql.metadata.tables import OBJECTS
+from tams_graphql.metadata.engine import Scan
+from tams_graphql.metadata.tables import INSTANCES, OBJECTS
 from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound, TooLarge
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flows import put_flow, set_flow_property
 from tams_graphql.resolvers.instances import parse_instances
+from tams_graphql.resolvers.segments import delete_segments
 from tams_graphql.resolvers.storage import (
     MAX_OBJECTS_PER_REQUEST,
     allocate_storage,
@@ -23,6 +25,7 @@ from tests.resolvers.segment_stories import (
     OTHER,
     SOURCE,
     allocated,
+    fmp4_flow,
     only_problem,
     post,
     registered,
@@ -46,6 +49,30 @@ async def test_allocates_one_object_in_the_default_backend(ctx: Context) -> None
     assert upload.content_type == "video/mp2t"
     assert (row["state"], row["flow_id"], row["role"]) == ("allocated", FLOW, None)
     assert one.object_id not in str(instance.key)
+
+
+async def test_an_object_waits_until_it_is_registered(ctx: Context) -> None:
+    await fmp4_flow(ctx)
+    await allocated(ctx, "init", "media")
+    rows = [await _row(ctx, object_id) for object_id in ("init", "media")]
+    assert [row["allocated_us"] for row in rows] == [row["created_us"] for row in rows]
+    web = [{"url": "https://example.org/o", "label": "web"}]
+    first = post("media", "[0:0_1:0)", init_object_id="init")
+    await registered(ctx, first, post("web", "[1:0_2:0)", init_object_id="init", get_urls=web))
+    waiting = await ctx.metadata.page(Scan(table=OBJECTS, order="allocated"))
+    assert waiting.num_rows == 0
+    assert (await ctx.metadata.count(Scan(table=OBJECTS))) == 3
+
+
+async def test_whose_bytes_are_under_a_key_is_known_until_they_go(ctx: Context) -> None:
+    await video_flow(ctx)
+    (one,) = await allocate_storage(ctx, FLOW, {})
+    row = await _row(ctx, one.object_id)
+    (found,) = (await ctx.metadata.get(INSTANCES, [(DISK, one.key)])).to_pylist()
+    assert (found["object_id"], found["incarnation"]) == (one.object_id, row["incarnation"])
+    await registered(ctx, post(one.object_id, "[0:0_1:0)"))
+    await delete_segments(ctx, FLOW)
+    assert (await ctx.metadata.get(INSTANCES, [(DISK, one.key)])).num_rows == 0
 
 
 async def test_clients_choose_ids_backend_and_content_type(ctx: Context) -> None:

@@ -170,7 +170,8 @@ async def test_a_composition_keeps_the_objects_alive(ctx: Context) -> None:
     await delete_segments(ctx, FLOW)
     assert await timeline(ctx, NEW) == [("a", "[0:0_1:0)"), ("a", "[1:0_2:0)")]
     assert (await get_object(fresh(ctx), "init")).role == "init"
-    references = await ctx.metadata.page(Scan(table=REFERENCES))
+    columns = ("object_id", "flow_id", "segment_count")
+    references = await ctx.metadata.page(Scan(table=REFERENCES, columns=columns))
     assert [tuple(row.values()) for row in references.to_pylist()] == [
         ("a", NEW, 2),
         ("init", NEW, 2),

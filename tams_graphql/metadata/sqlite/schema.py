@@ -6,38 +6,15 @@
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
 from tams_graphql.metadata import tables
+from tams_graphql.metadata.sqlite.migrations import MIGRATIONS, Migration
 from tams_graphql.metadata.tables import SchemaError, Table
 
 APPLICATION_ID = int.from_bytes(b"TAMS")
-
-Migration: TypeAlias = Callable[[sqlite3.Connection], None]
-
-
-def _add_copies(connection: sqlite3.Connection) -> None:
-    # Spelled out: what version 2 has must not change when a later version changes the table.
-    connection.execute(
-        "CREATE TABLE object_copies (copy_id TEXT NOT NULL, object_id TEXT NOT NULL,"
-        " incarnation TEXT NOT NULL, storage_id TEXT NOT NULL, state TEXT NOT NULL, error TEXT,"
-        " owner TEXT, progress_token TEXT, version INTEGER NOT NULL, bytes_done INTEGER NOT NULL,"
-        " bytes_total INTEGER NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,"
-        " due_us INTEGER NOT NULL, PRIMARY KEY (copy_id)) STRICT, WITHOUT ROWID"
-    )
-    connection.execute(
-        "CREATE INDEX object_copies_by_object"
-        " ON object_copies (object_id, incarnation, created_us, copy_id)"
-    )
-    connection.execute("CREATE INDEX object_copies_by_due ON object_copies (due_us, copy_id)")
-
-
-MIGRATIONS: Mapping[int, Migration] = {1: _add_copies}
-"""``MIGRATIONS[n]`` takes a file from version n to n + 1; whoever raises
-`tables.SCHEMA_VERSION` adds the step here."""
 
 
 def prepare(

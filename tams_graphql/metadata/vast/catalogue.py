@@ -60,9 +60,20 @@ VERSIONS = Table(
 """The one row ``index`` has the `tables.SCHEMA_VERSION` that the tables are at."""
 
 TABLES = (*tables.TABLES, LANES, PROBES, VERSIONS)
-CONTENDED = frozenset(
-    {tables.COPIES, tables.FLOWS, tables.SOURCES, tables.GUARDS, LANES, PROBES, VERSIONS}
+_SORTED = frozenset(
+    {
+        tables.COLLECTIONS,
+        tables.DISCARDED_MEDIA,
+        tables.IDEMPOTENCY,
+        tables.INSTANCES,
+        tables.OBJECTS,
+        tables.PROFILES,
+        tables.REFERENCES,
+        tables.SEGMENTS,
+        tables.TAGS,
+    }
 )
+CONTENDED = frozenset(TABLES) - _SORTED
 
 
 def catalogue_of(target: Target) -> Catalogue:

@@ -20,7 +20,7 @@ from tams_graphql.metadata.vast.queries import Query, Select
 _REMEMBERED = 10_000
 _SLACK = 1.25
 
-ROLLUP = ("flow_id", "segment_count", "start_ns", "end_ns")
+ROLLUP = ("timeline_id", "segment_count", "start_ns", "end_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,11 @@ class Densities:
         if table is not tables.FLOWS or not set(ROLLUP) <= set(rows.column_names):
             return
         with self._lock:
-            for flow_id, count, start, end in zip(
+            for timeline_id, count, start, end in zip(
                 *(rows[name].to_pylist() for name in ROLLUP), strict=True
             ):
                 if count and start is not None and end is not None:
-                    self._remember((flow_id,), Density((end - start) / count, start, end, True))
+                    self._remember((timeline_id,), Density((end - start) / count, start, end, True))
 
     def learn_from_flows(self, scan: Scan, prefixes: Sequence[Key], select: Select) -> None:
         """Remember what the rows of these flows say; one query if any is unknown."""
@@ -94,7 +94,7 @@ class Densities:
             unknown = [one for one in prefixes if one not in self._known]
         if not unknown or not _applies(scan, unknown[0]):
             return
-        conditions = (OneOf("flow_id", tuple(flow_id for (flow_id,) in unknown)),)
+        conditions = (OneOf("timeline_id", tuple(timeline_id for (timeline_id,) in unknown)),)
         found = select(Query(table=tables.FLOWS, columns=ROLLUP, conditions=conditions)).rows
         self.observe(tables.FLOWS, found)
 

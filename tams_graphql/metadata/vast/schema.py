@@ -7,9 +7,9 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 from vastdb import errors
@@ -28,31 +28,10 @@ from tams_graphql.metadata.vast.catalogue import (
 )
 from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
 from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, errors_told
+from tams_graphql.metadata.vast.migrations import MIGRATIONS, Migration
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
 from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.model.errors import Unavailable
-
-Migration: TypeAlias = Callable[[Any], None]
-"""A step, given the SDK's schema within a transaction."""
-
-
-def _add_copies(stored: Any) -> None:
-    # Spelled out: what version 2 has must not change when a later version changes the table.
-    text, number = pa.string(), pa.int64()
-    required = [
-        ("copy_id", text), ("object_id", text), ("incarnation", text), ("storage_id", text),
-        ("state", text), ("version", number), ("bytes_done", number), ("bytes_total", number),
-        ("created_us", number), ("updated_us", number), ("due_us", number),
-    ]  # fmt: skip
-    optional = [("error", text), ("owner", text), ("progress_token", text)]
-    fields = [pa.field(name, kind, nullable=False) for name, kind in required]
-    fields += [pa.field(name, kind) for name, kind in optional]
-    stored.create_table("object_copies", pa.schema(fields))
-
-
-MIGRATIONS: Mapping[int, Migration] = {1: _add_copies}
-"""``MIGRATIONS[n]`` takes the tables from version n to n + 1; whoever raises
-`tables.SCHEMA_VERSION` adds the step here."""
 
 _TRIES = 20
 

@@ -143,7 +143,7 @@ def write(stored: Any, table: Table, touched: Sequence[Touched]) -> None:
         values = {name: [one.row[name] for one in alike if one.row] for name in names}
         stored.update(with_row_ids(table, [one.row_ids[0] for one in alike], values))
     inserted = [one.row for one in touched if one.row is not None and not one.row_ids]
-    for batch in _batches(pa.Table.from_pylist(inserted, schema=table.schema)):
+    for batch in insertable(pa.Table.from_pylist(inserted, schema=table.schema)):
         stored.insert(batch)
 
 
@@ -156,7 +156,8 @@ def _by_columns(touched: Sequence[Touched]) -> Iterator[tuple[list[str], list[To
         yield sorted(names), alike
 
 
-def _batches(rows: pa.Table) -> Iterator[pa.Table]:
+def insertable(rows: pa.Table) -> Iterator[pa.Table]:
+    """`rows` in parts that one insert can take."""
     if not rows.num_rows:
         return
     each = max(1, rows.nbytes // rows.num_rows)

@@ -71,14 +71,16 @@ def test_an_overlap_read_seeks_along_the_clustered_key(
     steps = page_plan(long_flow, scan)
     seeks = [step for step in steps if step.startswith("SEARCH")]
     assert seeks
-    assert all("segments USING PRIMARY KEY (flow_id=? AND start_ns" in step for step in seeks)
+    assert all(
+        "flow_segments USING PRIMARY KEY (timeline_id=? AND start_ns" in step for step in seeks
+    )
     assert walks_no_table(steps)
 
 
 def test_a_point_read_seeks_along_the_clustered_key(long_flow: sqlite3.Connection) -> None:
     sql = queries.points(SEGMENTS, None, 2)
     steps = plan(long_flow, sql, ("long", 1, "long", 2))
-    assert "SEARCH segments USING PRIMARY KEY (flow_id=? AND start_ns=?)" in steps
+    assert "SEARCH flow_segments USING PRIMARY KEY (timeline_id=? AND start_ns=?)" in steps
     assert walks_no_table(steps)
 
 
@@ -109,7 +111,9 @@ def test_first_per_key_seeks_for_each_prefix(long_flow: sqlite3.Connection) -> N
     scan = Scan(table=SEGMENTS, overlapping=(45, 90_000), reverse=True)
     query = queries.each(scan, 1, 2)
     steps = plan(long_flow, query.sql, query.bound(("long", "other")))
-    assert any("SEARCH segments USING PRIMARY KEY (flow_id=? AND start" in step for step in steps)
+    assert any(
+        "SEARCH flow_segments USING PRIMARY KEY (timeline_id=? AND start" in step for step in steps
+    )
     assert walks_no_table(steps)
 
 
@@ -173,7 +177,7 @@ def test_writes_seek_their_rows(long_flow: sqlite3.Connection) -> None:
     changes = Changes(
         answer=None,
         delete={SEGMENTS: [("long", 10), ("long", 20)]},
-        update={SEGMENTS: [{"flow_id": "long", "start_ns": n, "bounds": 1} for n in (30, 40)]},
+        update={SEGMENTS: [{"timeline_id": "long", "start_ns": n, "bounds": 1} for n in (30, 40)]},
     )
     bump(long_flow, [flow("long"), flow("other")])
     apply(long_flow, changes)

@@ -59,6 +59,25 @@ def test_there_is_a_migration_from_every_older_version() -> None:
     assert set(schema.MIGRATIONS) == set(range(1, tables.SCHEMA_VERSION))
 
 
+VERSION_1_ROWS = """
+INSERT INTO discarded_media (storage_id, storage_key, discarded_us) VALUES ('a', 'b', 3);
+INSERT INTO flows (flow_id, incarnation, source_id, format, label_order, metadata_version,
+    tags_json, version, created_us, metadata_updated_us, segment_count, covered_ns)
+    SELECT value, 'first', 's', 'urn:x-nmos:format:video', 'b', '1', '{}', 0, 1, 1, 2, 4
+    FROM json_each('["left", "right"]');
+INSERT INTO objects (object_id, incarnation, state, instances_json, version, created_us) VALUES
+    ('used', 'first', 'registered',
+     '[{"storage_id":"disk","key":"k"},{"url":"https://e.org/o","label":"l"}]', 0, 5),
+    ('waiting', 'first', 'allocated', '[]', 0, 7);
+INSERT INTO segments (flow_id, start_ns, incarnation, object_id, instances_json, end_ns, bounds,
+    object_start_ns, object_end_ns, object_bounds, created_us)
+    SELECT flow_id, start.value, 'first', 'used', '[]', start.value + 2, 0, 0, 2, 0, 1
+    FROM flows, json_each('[0, 2]') AS start;
+INSERT INTO object_references (object_id, flow_id, segment_count)
+    SELECT 'used', flow_id, 2 FROM flows;
+"""
+
+
 def definitions(connection: sqlite3.Connection) -> set[str]:
     return {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master") if sql}
 
@@ -67,15 +86,26 @@ async def test_a_file_of_version_1_becomes_what_a_new_one_is_and_keeps_its_rows(
     connection: sqlite3.Connection, index_file: Path
 ) -> None:
     connection.executescript(VERSION_1.read_text())
-    connection.execute(
-        "INSERT INTO discarded_media (storage_id, storage_key, discarded_us) VALUES ('a', 'b', 3)"
-    )
+    connection.executescript(VERSION_1_ROWS)
     engine = await SQLiteEngine.open(index_file)
     kept = (await engine.page(Scan(table=tables.DISCARDED_MEDIA))).to_pylist()
-    copies = await engine.page(Scan(table=tables.COPIES))
-    await engine.close()
     assert kept == [{"storage_id": "a", "storage_key": "b", "discarded_us": 3}]
-    assert copies.num_rows == 0
+    found = (await engine.page(Scan(table=tables.FLOWS))).to_pylist()
+    timelines = {row["flow_id"]: row["timeline_id"] for row in found}
+    assert len(set(timelines.values())) == len(timelines) == 2
+    for flow, timeline in timelines.items():
+        scan = Scan(table=tables.SEGMENTS, prefix=(timeline,), columns=("flow_id", "end_ns"))
+        page = (await engine.page(scan)).to_pylist()
+        assert page == [{"flow_id": flow, "end_ns": 2}, {"flow_id": flow, "end_ns": 4}]
+        reference = await engine.get(tables.REFERENCES, [("used", timeline)], ("segment_count",))
+        assert reference["segment_count"].to_pylist() == [2]
+    instances = (await engine.page(Scan(table=tables.INSTANCES))).to_pylist()
+    assert [tuple(row.values()) for row in instances] == [("disk", "k", "used", "first", 5)]
+    waiting = await engine.page(Scan(table=tables.OBJECTS, order="allocated"))
+    assert waiting.select(["object_id", "allocated_us"]).to_pylist() == [
+        {"object_id": "waiting", "allocated_us": 7}
+    ]
+    await engine.close()
     assert version(connection) == tables.SCHEMA_VERSION
     new = sqlite3.connect(":memory:", isolation_level=None)
     schema.prepare(new)
@@ -124,7 +154,7 @@ async def test_a_newer_file_is_refused_and_left_as_it_is(
 ) -> None:
     schema.prepare(connection)
     connection.execute(f"PRAGMA user_version = {tables.SCHEMA_VERSION + 1}")
-    with pytest.raises(SchemaError, match=r"schema version 3, .* knows up to 2"):
+    with pytest.raises(SchemaError, match=r"schema version 4, .* knows up to 3"):
         await SQLiteEngine.open(index_file)
     assert version(connection) == tables.SCHEMA_VERSION + 1
 

@@ -40,7 +40,7 @@ async def test_flows_whose_rows_were_read_are_one_query(
     for keys in (KEYS[:1], KEYS[:4], KEYS):
         page = await engine.first_per_key(scan, keys)
         assert page.num_rows == 20 * len(keys)
-        assert vast.take_queries() == {"segments": 1}
+        assert vast.take_queries() == {tables.SEGMENTS.name: 1}
 
 
 async def test_flows_never_heard_of_are_two_and_one_about_them(
@@ -53,7 +53,7 @@ async def test_flows_never_heard_of_are_two_and_one_about_them(
         vast.take_queries()
         page = await engine.first_per_key(PAGE, keys)
         assert page.num_rows == 20 * len(keys)
-        assert vast.take_queries() == {"segments": 2, "flows": 1}
+        assert vast.take_queries() == {tables.SEGMENTS.name: 2, "flows": 1}
 
 
 @pytest.mark.parametrize("window", [None, (100 * SECOND, None), (100 * SECOND, 110 * SECOND)])
@@ -67,8 +67,8 @@ async def test_a_page_of_a_flow_whose_row_was_read_is_one_query(
     scan = Scan(table=tables.SEGMENTS, prefix=KEYS[0], overlapping=window, limit=20)
     page = await engine.page(scan)
     assert page.num_rows == (10 if window and window[1] else 20)
-    assert vast.take_queries() == {"segments": 1}
+    assert vast.take_queries() == {tables.SEGMENTS.name: 1}
     while page.num_rows == 20:
         after = (page["start_ns"][-1].as_py(),)
         page = await engine.page(Scan(table=tables.SEGMENTS, prefix=KEYS[0], after=after, limit=20))
-        assert vast.take_queries() == {"segments": 1}
+        assert vast.take_queries() == {tables.SEGMENTS.name: 1}

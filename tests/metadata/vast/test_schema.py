@@ -16,7 +16,7 @@ from tams_graphql.metadata.vast.cluster import Cluster, Target
 from tams_graphql.metadata.vast.queries import Query
 from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.model.errors import Unavailable
-from tests.metadata.rows import flow_row, stored
+from tests.metadata.rows import flow_row, object_row, segment_row
 from tests.metadata.vast.conftest import Open
 
 
@@ -57,24 +57,80 @@ def test_rows_that_are_contended_for_are_in_unsorted_tables(target: Target) -> N
             table.name for table in TABLES if stored_schema.table(table.name).sorted_table
         }
     assert sorted_tables == {
-        "collections", "discarded_media", "idempotency", "object_references", "objects",
-        "segments", "tags",
+        "collections", "discarded_media", "flow_segments", "idempotency", "instances", "objects",
+        "profiles", "tags", "timeline_objects",
     }  # fmt: skip
 
 
-async def test_an_index_of_version_1_is_migrated(
-    target: Target, open_engine: Open, monkeypatch: pytest.MonkeyPatch
+VERSION_1 = {
+    "sources", "flows", "objects", "collections", "tags", "discarded_media", "idempotency",
+    "guards", "lanes", "probes", "versions",
+}  # fmt: skip
+
+
+def as_version_1() -> list[tables.Table]:
+    """The tables as the program of schema version 1 made them."""
+    segments = replace(tables.SEGMENTS, name="segments", key=("flow_id", "start_ns"))
+    references = replace(tables.REFERENCES, name="object_references", key=("object_id", "flow_id"))
+    kept = [table for table in TABLES if table.name in VERSION_1]
+    return [without_added_columns(table) for table in (*kept, segments, references)]
+
+
+def without_added_columns(table: tables.Table) -> tables.Table:
+    later = {"timeline_id", "allocated_us"}
+    return replace(table, schema=pa.schema([one for one in table.schema if one.name not in later]))
+
+
+def made_by_version_1(target: Target, rows: dict[str, list[dict[str, Any]]]) -> None:
+    transaction = Cluster(target).begin()
+    stored_schema = transaction.sdk.bucket(target.bucket).create_schema(target.schema)
+    rows = {**rows, "versions": [{"component": "index", "version": 1}]}
+    rows["guards"] = [{"guard_id": f"{n:04d}", "version": 0} for n in range(tables.GUARD_COUNT)]
+    rows["lanes"] = [{"lane": n, "epoch": 0, "lease_until_us": 0} for n in range(LANE_COUNT)]
+    unsorted = {"flows", "sources", "guards", "lanes", "probes", "versions"}
+    for table in as_version_1():
+        key = [] if table.name in unsorted else list(table.key)
+        made = stored_schema.create_table(table.name, table.schema, sorting_key=key)
+        if table.name in rows:
+            made.insert(pa.Table.from_pylist(rows[table.name], schema=table.schema))
+    transaction.commit()
+
+
+async def test_an_index_of_version_1_is_migrated_with_its_rows(
+    target: Target, open_engine: Open
 ) -> None:
-    with monkeypatch.context() as then:
-        then.setattr(tables, "SCHEMA_VERSION", 1)
-        before = tuple(table for table in TABLES if table is not tables.COPIES)
-        then.setattr(schema, "TABLES", before)
-        schema.prepare(Cluster(target), version=1)
-    assert schema.stored_version(Cluster(target)) == 1
-    assert "object_copies" not in names(target)
+    instances = '[{"storage_id":"disk","key":"k"},{"url":"https://e.org/o","label":"l"}]'
+    used = {"object_id": "used", "segment_count": 3}
+    flows = ("left", "right")
+    rows = {
+        "flows": [flow_row(flow) for flow in flows],
+        "objects": [
+            object_row("used", instances_json=instances),
+            object_row("waiting", state="allocated", created_us=7),
+        ],
+        "segments": [
+            segment_row(flow, n, n + 1, object_id="used") for flow in flows for n in range(3)
+        ],
+        "object_references": [used | {"flow_id": flow} for flow in flows],
+    }
+    made_by_version_1(target, rows)
     engine = await open_engine(target)
-    await stored(engine, tables.FLOWS, flow_row("flow"))
-    assert await engine.count(Scan(table=tables.COPIES)) == 0
+    found = (await engine.get(tables.FLOWS, [(flow,) for flow in flows])).to_pylist()
+    timelines = {row["flow_id"]: row["timeline_id"] for row in found}
+    assert len(set(timelines.values()) - {None}) == 2
+    for flow, timeline in timelines.items():
+        page = await engine.page(Scan(table=tables.SEGMENTS, prefix=(timeline,)))
+        before = [row for row in rows["segments"] if row["flow_id"] == flow]
+        assert page.to_pylist() == [row | {"timeline_id": timeline} for row in before]
+        references = await engine.get(tables.REFERENCES, [("used", timeline)])
+        assert references.to_pylist() == [used | {"flow_id": flow, "timeline_id": timeline}]
+    (instance,) = (await engine.page(Scan(table=tables.INSTANCES))).to_pylist()
+    assert tuple(instance.values()) == ("disk", "k", "used", "first used", 1)
+    waiting = await engine.page(Scan(table=tables.OBJECTS, order="allocated"))
+    assert waiting.select(["object_id", "allocated_us"]).to_pylist() == [
+        {"object_id": "waiting", "allocated_us": 7}
+    ]
+    assert names(target) == sorted(table.name for table in TABLES)
     assert schema.stored_version(Cluster(target)) == tables.SCHEMA_VERSION
 
 
