@@ -44,6 +44,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._index: MetadataEngine | None = None
         self.embedded = [_filesystem_store(settings)] if settings.embedded_storage else []
         self.buckets = open_s3_stores(settings)
         every: list[MediaStore] = [*self.embedded, *self.buckets]
@@ -58,6 +59,10 @@ class Server:
         )
         self.engine: MetadataEngine | None = None
         self.background = Background()
+
+    def adopt(self, index: MetadataEngine) -> None:
+        """Serve from an index that is open already, and close it in the end."""
+        self._index = index
 
     def context(self, request: HTTPConnection | None = None) -> Context:
         """The context of one request (or of work that no request asked for)."""
@@ -79,7 +84,7 @@ class Server:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open the index, finish what an earlier process left behind, and close at the end."""
-        self.engine = await open_index(self.settings)
+        self.engine = self._index or await open_index(self.settings)
         try:
             await self._tell_unusable_buckets()
             self.background.start(keep_house(self.context))
@@ -87,7 +92,7 @@ class Server:
         finally:
             await self.background.close()
             await self.engine.close()
-            self.engine = None
+            self.engine = self._index = None
             for store in self.embedded:
                 store.close()
             close_all(self.buckets)

@@ -6,7 +6,7 @@ import os
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvicorn
@@ -17,9 +17,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from tams_graphql.commands import app as media_commands
-from tams_graphql.doctor import diagnose, index_finding, port_finding
+from tams_graphql.doctor import Finding, diagnose, index_refused, port_finding
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.settings import Settings, setting_sources
+
+if TYPE_CHECKING:
+    from tams_graphql.metadata.engine import MetadataEngine
 
 cli = typer.Typer(
     name="tams",
@@ -68,10 +71,8 @@ def serve(
     except Unavailable as error:
         errors.print(f"[red]storage backend[/] {escape(str(error))}; tams doctor says more")
         raise typer.Exit(1) from error
-    for finding in (port_finding(settings), asyncio.run(index_finding(settings))):
-        if finding.advice is not None:
-            errors.print(f"[red]{finding.what}[/] {escape(finding.state)}: {finding.advice}")
-            raise typer.Exit(1)
+    _refuse(port_finding(settings))
+    app.state.server.adopt(_opened_index(settings))
     _announce(settings)
     calm_collector()
     uvicorn.run(
@@ -197,6 +198,23 @@ def _settings(**flags: Any) -> Settings:
         where = "" if isinstance(error, SettingsError) else "tams.toml: "
         errors.print(f"[red]configuration[/] {where}{escape(str(error))}")
         raise typer.Exit(2) from error
+
+
+def _opened_index(settings: Settings) -> "MetadataEngine":
+    from tams_graphql.backends import open_index
+
+    try:
+        return asyncio.run(open_index(settings))
+    except Unavailable as error:
+        _refuse(index_refused(settings, error))
+        raise
+
+
+def _refuse(finding: Finding) -> None:
+    """End here, unless what was found is well."""
+    if finding.advice is not None:
+        errors.print(f"[red]{finding.what}[/] {escape(finding.state)}: {finding.advice}")
+        raise typer.Exit(1)
 
 
 def _announce(settings: Settings) -> None:

@@ -93,7 +93,7 @@ async def index_finding(settings: Settings) -> Finding:
     from tams_graphql.backends import open_index
 
     if settings.vast is not None:
-        return await _vast_finding(settings.vast)
+        return await _vast_finding(settings, settings.vast)
     path = settings.data / "index.sqlite"
     if not await asyncio.to_thread(path.exists):
         return Finding("index", "will be created at the first start")
@@ -102,20 +102,25 @@ async def index_finding(settings: Settings) -> Finding:
         await engine.check()
         await engine.close()
     except Unavailable as error:
-        return Finding(
-            "index", str(error), "restore index.sqlite from a backup, or see docs/operations.md"
-        )
+        return index_refused(settings, error)
     return Finding("index", str(path))
 
 
-async def _vast_finding(given: VastSettings) -> Finding:
+def index_refused(settings: Settings, error: Unavailable) -> Finding:
+    """Why the index can't be opened, and what to do about it."""
+    advice = "restore index.sqlite from a backup, or see docs/operations.md"
+    if settings.vast is not None:
+        advice = "see docs/run-on-vast.md about endpoints, credentials and the identity policy"
+    return Finding("index", str(error), advice)
+
+
+async def _vast_finding(settings: Settings, given: VastSettings) -> Finding:
     from tams_graphql.backends import vast_index_state
 
-    advice = "see docs/run-on-vast.md about endpoints, credentials and the identity policy"
     try:
         state = await asyncio.to_thread(vast_index_state, given)
     except Unavailable as error:
-        return Finding("index", str(error), advice)
+        return index_refused(settings, error)
     return Finding("index", state)
 
 

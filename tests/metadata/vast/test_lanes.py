@@ -1,6 +1,7 @@
 """Lanes: commits whose answer is lost, lanes that are lost, and the one writer there may be."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from tams_graphql.metadata.vast.selecting import select_in
 from tests.metadata.rows import flow_row, stored
 from tests.metadata.test_contract_commit import counted_up, read_flow
 from tests.metadata.vast.conftest import Open
-from tests.support.vast import fresh_target
+from tests.support.processes import start_tams, tams
+from tests.support.vast import fresh_target, vast_settings
 from tests.vast_emulator.running import Running, emulator
 
 COMMIT = {"methods": ["PUT"], "commands": ["transaction"]}
@@ -141,3 +143,13 @@ class TestWithoutRowConflicts:
         transaction.rollback()
         with pytest.raises(LaneTaken):
             crashed.require()
+
+    def test_a_second_server_says_why_it_refuses(
+        self, careless: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in vast_settings(careless, "served").items():
+            monkeypatch.setenv(name, value)
+        with tams(tmp_path / "one"), pytest.raises(RuntimeError) as refusal:
+            start_tams(tmp_path / "other")
+        assert "only one process may write, and another one does" in str(refusal.value)
+        assert "Traceback" not in str(refusal.value)
