@@ -1,6 +1,6 @@
 """All resources of the REST face: a noun's file adds its line here."""
 
-from rest_compat import flows, objects, properties, segments, service, sources, storage
+from rest_compat import deletions, flows, objects, properties, segments, service, sources, storage
 from rest_compat.resources import Resource
 
 RESOURCES: tuple[Resource, ...] = (
@@ -10,6 +10,7 @@ RESOURCES: tuple[Resource, ...] = (
     *flows.RESOURCES,
     *properties.FLOW_RESOURCES,
     *segments.RESOURCES,
+    *deletions.RESOURCES,
     *storage.RESOURCES,
     *objects.RESOURCES,
 )

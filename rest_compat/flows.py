@@ -5,6 +5,7 @@ import asyncio
 from starlette.responses import Response
 
 from rest_compat import shapes
+from rest_compat.deletions import ACCEPTED, deleted
 from rest_compat.encoding import json_response, no_content
 from rest_compat.paging import listing_headers, page_request
 from rest_compat.parameters import (
@@ -159,8 +160,7 @@ async def put_one(call: Call) -> Response:
 
 async def delete_one(call: Call) -> Response:
     """Delete a Flow with its segments."""
-    await delete_flow(call.ctx, call.path["flowId"])
-    return no_content()
+    return deleted(call, await delete_flow(call.ctx, call.path["flowId"]))
 
 
 RESOURCES = (
@@ -199,7 +199,7 @@ RESOURCES = (
                 handler=delete_one,
                 summary="Delete a Flow with its segments",
                 description="Objects that no Flow uses any more go with their bytes.",
-                answers={204: Told("Deleted.")},
+                answers={204: Told("Deleted."), 202: ACCEPTED},
             ),
         },
     ),

@@ -18,12 +18,14 @@ _HEADERS: dict[str, tuple[str, str]] = {
     "X-Paging-NextKey": ("string", "What to send as `page` for the next page."),
     "X-Paging-Count": ("integer", "How many items this page has."),
     "X-Paging-Reverse-Order": ("boolean", "Whether the order is travelled backwards."),
+    "Location": ("string", "Where to look how far the deletion is."),
     "X-Paging-Timerange": ("string", "What the segments of this page span together."),
 }
 _PATH_PARAMETERS: dict[str, Json] = {
     "sourceId": dict(ref("uuid")),
     "flowId": dict(ref("uuid")),
     "name": {"type": "string", "description": "Percent-encoded; may contain an encoded slash."},
+    "request-id": {"type": "string"},
     "objectId": {"type": "string", "description": "Percent-encoded; may contain an encoded slash."},
 }
 
@@ -59,7 +61,7 @@ def _error() -> Json:
 
 
 def _path_item(resource: Resource) -> Json:
-    names = re.findall(r"{(\w+)}", resource.path)
+    names = re.findall(r"{([\w-]+)}", resource.path)
     item: Json = {}
     if names:
         item["parameters"] = [_path_parameter(name) for name in names]

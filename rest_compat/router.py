@@ -5,6 +5,7 @@
 415. 4. The handler runs with the request's `Context`. 5. HEAD loses the body of GET's answer.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -60,6 +61,10 @@ class RawPathRoute(APIRoute):
     """A route whose parameters are cut out of the raw path and decoded afterwards."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str]) -> None:
+        # The framework's parameters are Python names; the specification has one with a hyphen.
+        self._names = {name.replace("-", "_"): name for name in re.findall(r"{([\w-]+)}", path)}
+        for own, name in self._names.items():
+            path = path.replace(f"{{{name}}}", f"{{{own}}}")
         super().__init__(
             path, endpoint, methods=methods, include_in_schema=False, response_model=None
         )
@@ -73,7 +78,7 @@ class RawPathRoute(APIRoute):
             return match, child
         try:
             parameters = {
-                name: unquote(value, errors="strict")
+                self._names[name]: unquote(value, errors="strict")
                 for name, value in child["path_params"].items()
             }
         except UnicodeDecodeError:

@@ -117,6 +117,19 @@ _SERVICE: dict[str, Schema] = {
     ),
 }
 _NOUNS: dict[str, Schema] = {
+    "deletion-request": _object(
+        "id flow_id timerange_to_delete delete_flow status",
+        id=ref("uuid"),
+        flow_id=ref("uuid"),
+        timerange_to_delete=ref("timerange"),
+        timerange_remaining=ref("timerange"),
+        delete_flow=_FLAG,
+        created=_DATE_TIME,
+        created_by=_TEXT,
+        updated=_DATE_TIME,
+        expiry=_DATE_TIME,
+        status={"type": "string", "enum": ["created", "started", "done", "error"]},
+    ),
     "source": _object(
         "id format",
         id=ref("uuid"),

@@ -8,7 +8,8 @@ import pyarrow as pa
 from starlette.responses import Response
 
 from rest_compat import get_urls, shapes
-from rest_compat.encoding import json_response, no_content
+from rest_compat.deletions import ACCEPTED, deleted
+from rest_compat.encoding import json_response
 from rest_compat.paging import listing_headers, page_request
 from rest_compat.parameters import (
     FLAG,
@@ -24,10 +25,10 @@ from rest_compat.schemas import array, ref
 from tams_graphql.metadata.columns import column_values
 from tams_graphql.model.error_body import error_body
 from tams_graphql.model.errors import InvalidInput
+from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.resolvers.segments import (
     MAX_SEGMENTS_PER_PAGE,
     FailedSegment,
-    delete_segments,
     list_segments,
     register_segments,
 )
@@ -145,13 +146,13 @@ def _failures(call: Call, failed: Sequence[FailedSegment]) -> list[shapes.Json]:
 
 async def delete(call: Call) -> Response:
     """Delete the segments that lie in a timerange completely."""
-    await delete_segments(
+    deletion = await delete_segments(
         call.ctx,
         call.path["flowId"],
         timerange=call.query[COVERED_BY],
         object_id=call.query[OBJECT_ID],
     )
-    return no_content()
+    return deleted(call, deletion.request)
 
 
 RESOURCES = (
@@ -195,7 +196,7 @@ RESOURCES = (
                 summary="Delete segments that a timerange covers completely",
                 description="Without a timerange: all of them.",
                 parameters=(COVERED_BY, OBJECT_ID),
-                answers={204: Told("Deleted.")},
+                answers={204: Told("Deleted."), 202: ACCEPTED},
             ),
         },
     ),

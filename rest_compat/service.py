@@ -10,7 +10,7 @@ from rest_compat.resources import LISTING_HEADERS, Call, Operation, Resource, To
 from rest_compat.schemas import array, ref
 from tams_graphql.resolvers.service import list_storage_backends, service_info
 
-ENTRY_POINTS = ("service", "flows", "sources")
+ENTRY_POINTS = ("service", "flows", "sources", "flow-delete-requests")
 TAGS = TagParameter("tag", "Storage backends")
 
 

@@ -9,7 +9,14 @@ import pyarrow as pa
 
 from tams_graphql.media.store import StorageBackend
 from tams_graphql.metadata.columns import column_values
-from tams_graphql.model.records import CollectionItem, Flow, MediaObject, ServiceInfo, Source
+from tams_graphql.model.records import (
+    CollectionItem,
+    DeletionRequest,
+    Flow,
+    MediaObject,
+    ServiceInfo,
+    Source,
+)
 from tams_graphql.resolvers.urls import GetUrl
 from tams_graphql.timeline import TimeRange, format_timeranges, format_timestamps
 
@@ -65,6 +72,24 @@ def storage_backend(backend: StorageBackend) -> Json:
             "label": backend.label,
             **_backend_details(backend),
             "default_storage": backend.default_storage,
+        }
+    )
+
+
+def deletion_request(request: DeletionRequest) -> Json:
+    """Spec 8.2, `deletion-request.json`."""
+    return present(
+        {
+            "id": request.id,
+            "flow_id": request.flow_id,
+            "timerange_to_delete": str(request.timerange),
+            "timerange_remaining": str(request.remaining),
+            "delete_flow": request.delete_flow,
+            "created": date_time(request.created_us),
+            "created_by": request.created_by,
+            "updated": date_time(request.updated_us),
+            "expiry": date_time(request.expiry_us),
+            "status": request.status.value,
         }
     )
 

@@ -55,6 +55,7 @@ class Server:
             version=version("tams-graphql"),
             min_object_timeout=settings.min_object_timeout,
             min_presigned_url_timeout=settings.min_presigned_url_timeout,
+            async_delete_segments=settings.async_delete_segments,
             head_urls_in_rest=settings.head_urls_in_rest,
         )
         self.engine: MetadataEngine | None = None

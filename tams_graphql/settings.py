@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     min_presigned_url_timeout: Seconds = Field(
         3600, ge=30, description="Seconds for which a presigned URL is valid (at least 30)."
     )
+    async_delete_segments: int = Field(
+        10_000,
+        ge=0,
+        description="A deletion of more segments is answered 202 and goes on; 0: every deletion.",
+    )
     max_body_bytes: Bytes = Field(
         8 * 1024 * 1024, description="Largest request body of both APIs, in bytes."
     )

@@ -29,6 +29,7 @@ from tams_graphql.resolvers import segments as resolvers
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.idempotency import once
 from tams_graphql.resolvers.paging import PageRequest
+from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.timeline import TimeRange, format_timestamp
 
 
@@ -207,7 +208,7 @@ async def _deleted(info: Info, given: DeleteSegmentsInput) -> Mapping[str, Any]:
             "timerange", "required", 'give timerange ("_" deletes all segments) or objectId'
         )
     ctx = info.context.tams
-    count = await resolvers.delete_segments(
+    deletion = await delete_segments(
         ctx, given.flow_id, timerange=given.timerange, object_id=given.object_id
     )
-    return {"deleted_count": count, "flow": await find_flow(info, given.flow_id)}
+    return {"deleted_count": deletion.count, "flow": await find_flow(info, given.flow_id)}

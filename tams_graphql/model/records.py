@@ -142,6 +142,35 @@ class ObjectCopy:
     updated_us: int
 
 
+class DeletionStatus(StrEnum):
+    """How a deletion request stands (spec 8.2, `deletion-request.json`)."""
+
+    CREATED = "created"
+    STARTED = "started"
+    DONE = "done"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionRequest:
+    """A deletion that goes on after it has been answered (spec 8.2, `deletion-request.json`).
+
+    `timerange`: what is to go; `remaining`: what of it has not been looked at.
+    """
+
+    id: str
+    flow_id: str
+    timerange: TimeRange
+    remaining: TimeRange
+    delete_flow: bool
+    status: DeletionStatus
+    deleted_count: int
+    created_by: str | None
+    created_us: int
+    updated_us: int
+    expiry_us: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
     """Spec 8.2, `service.json`. Timeouts in seconds."""

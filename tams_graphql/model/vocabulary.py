@@ -69,3 +69,10 @@ class FlowSort(StrEnum):
     CREATED = "created"
     METADATA_UPDATED = "metadata_updated"
     LABEL = "label"
+
+
+class DeletionSort(StrEnum):
+    """Orders of deletion requests, all the most recent first (spec 8.2)."""
+
+    CREATED = "created"
+    EXPIRY = "expiry"

@@ -21,6 +21,7 @@ class Principal:
 class Service:
     """What the operator configured about the service. Timeouts in seconds.
 
+    `async_delete_segments`: a deletion of more segments than that is not waited for; 0: none is.
     `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
     """
 
@@ -29,6 +30,7 @@ class Service:
     version: str = "0"
     min_object_timeout: int = 3600
     min_presigned_url_timeout: int = 900
+    async_delete_segments: int = 10_000
     head_urls_in_rest: bool = False
 
 

@@ -135,13 +135,20 @@ def apply_revision(view: View, edits: Edits, before: Flow, after: Flow, stamp: S
         edit_collection(view, edits, before, after)
 
 
-def remove_flow(view: View, edits: Edits, flow: Flow, stamp: Stamp) -> None:
-    """Remove a flow with all that belongs to it, and its source with its last flow."""
-    view.rely_on(engine.source(flow.source_id))
+def remove_timeline(view: View, edits: Edits, flow: Flow, stamp: Stamp) -> None:
+    """Remove all segments of a flow; its rollup is the caller's."""
     scan = Scan(table=tables.SEGMENTS, prefix=(flow.timeline_id,), columns=REMOVAL_COLUMNS)
     segments = all_rows(view, scan)
     if segments.num_rows:
         remove_segments(view, edits, flow.timeline_id, segments, stamp.now_us)
+
+
+def remove_flow(view: View, edits: Edits, flow: Flow, stamp: Stamp) -> None:
+    """Remove a flow with what belongs to it, and its source with its last flow.
+
+    Its segments are left on a timeline that no flow has any more.
+    """
+    view.rely_on(engine.source(flow.source_id))
     edit_collection(view, edits, flow, None)
     leave_collections(view, edits, flow.id, stamp)
     edit_tags(edits, "flow", flow.id, flow.tags, {})

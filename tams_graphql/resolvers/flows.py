@@ -13,11 +13,12 @@ from tams_graphql.metadata.engine import Changes, Command, Key, Scan, View
 from tams_graphql.model.errors import NotFound
 from tams_graphql.model.flow_input import flow_input
 from tams_graphql.model.identifiers import known_form
-from tams_graphql.model.records import Flow, TagValue
+from tams_graphql.model.records import DeletionRequest, Flow, TagValue
 from tams_graphql.model.tags import tag_value
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.collections import load_flow_collected_by
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.deletions import is_long, request_deletion
 from tams_graphql.resolvers.discard import discard_in_passing
 from tams_graphql.resolvers.filters import FlowFilter
 from tams_graphql.resolvers.flow_changes import (
@@ -25,6 +26,7 @@ from tams_graphql.resolvers.flow_changes import (
     existing_flow,
     relied_on,
     remove_flow,
+    remove_timeline,
     replace_flow,
     revise_flow,
     stored_flow,
@@ -42,7 +44,6 @@ from tams_graphql.resolvers.properties import (
     with_tags,
 )
 from tams_graphql.resolvers.reading import Found
-from tams_graphql.resolvers.segments import DELETED_AT_ONCE, count_segments, delete_segments
 from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.resolvers.timelines import remember_timelines, timelines_of
 from tams_graphql.timeline import ETERNITY, NEVER, Bounds, TimeRange
@@ -189,10 +190,11 @@ async def update_flow(
     )
 
 
-async def delete_flow(ctx: Context, flow_id: str) -> None:
+async def delete_flow(ctx: Context, flow_id: str) -> DeletionRequest | None:
     """Delete a Flow with its segments; objects nobody references any more go with their bytes.
 
-    A flow of more than `DELETED_AT_ONCE` segments loses them in several commits first.
+    The flow and its segments are gone from every read at once. What is left to do for a flow
+    of many segments is done by the deletion request that is returned.
 
     Raises:
         NotFound, Forbidden.
@@ -200,17 +202,24 @@ async def delete_flow(ctx: Context, flow_id: str) -> None:
     authorise(ctx, Action.DELETE, "flow", flow_id)
     known_form("flow", flow_id)
     stamp = Stamp.of(ctx)
-    # One transaction for a long flow would keep every other writer out for seconds.
-    if await count_segments(ctx, flow_id) > DELETED_AT_ONCE:
-        await delete_segments(ctx, flow_id)
 
-    def command(view: View) -> Changes[None]:
+    def command(view: View) -> Changes[DeletionRequest | None]:
         edits = Edits()
-        remove_flow(view, edits, writable_flow(view, flow_id), stamp)
-        return edits.changes(None)
+        flow = writable_flow(view, flow_id)
+        request = None
+        if is_long(ctx, flow.segment_count):
+            request = request_deletion(
+                edits, flow, flow.timerange, stamp, delete_flow=True, orphaned=True
+            )
+        else:
+            remove_timeline(view, edits, flow, stamp)
+        remove_flow(view, edits, flow, stamp)
+        return edits.changes(request)
 
-    await _commit(ctx, command, [engine.flow(flow_id)])
-    await discard_in_passing(ctx)
+    request = await _commit(ctx, command, [engine.flow(flow_id)])
+    if request is None:
+        await discard_in_passing(ctx)
+    return request
 
 
 async def flow_timerange(ctx: Context, flow_id: str, within: TimeRange | None) -> TimeRange:

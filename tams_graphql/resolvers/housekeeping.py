@@ -1,4 +1,4 @@
-"""What a server does by itself, as long as it runs: copies that are due, bytes to be deleted."""
+"""What a server does by itself, as long as it runs: copies and deletions that are due, bytes."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.copies import resume_copies
+from tams_graphql.resolvers.deletion_jobs import work_on_deletions
 from tams_graphql.resolvers.discard import discard_media
 
 ROUND_SECONDS = 1.0
@@ -17,9 +18,8 @@ _log = logging.getLogger(__name__)
 
 async def keep_house(make_context: Callable[[], Context]) -> None:
     """Do each of the chores again and again until cancelled; none waits for another."""
-    await asyncio.gather(
-        *(_rounds(chore, make_context) for chore in (resume_copies, discard_media))
-    )
+    chores = (resume_copies, work_on_deletions, discard_media)
+    await asyncio.gather(*(_rounds(chore, make_context) for chore in chores))
 
 
 async def _rounds(

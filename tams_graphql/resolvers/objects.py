@@ -1,12 +1,13 @@
 """Media Objects and their instances."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from tams_graphql.metadata.edits import Edits
-from tams_graphql.metadata.engine import Changes, Key, Scan, View, media_object
-from tams_graphql.metadata.tables import FLOWS, OBJECTS, REFERENCES
+from tams_graphql.metadata.engine import Changes, Key, OneOf, Scan, View, media_object
+from tams_graphql.metadata.tables import DELETE_REQUESTS, FLOWS, OBJECTS, REFERENCES
 from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import Instance, MediaObject
 from tams_graphql.model.segment_input import UncontrolledUrl
@@ -19,16 +20,24 @@ from tams_graphql.resolvers.filters import TagFilter
 from tams_graphql.resolvers.instances import format_instances, parse_instances
 from tams_graphql.resolvers.narrowing import check_tags
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
-from tams_graphql.resolvers.reading import Found
+from tams_graphql.resolvers.reading import Found, all_per_key
 from tams_graphql.resolvers.references import spread_instances, update_object
 from tams_graphql.resolvers.registration import with_uncontrolled
 from tams_graphql.resolvers.removal import discard
 from tams_graphql.resolvers.storage import backend_labels
+from tams_graphql.resolvers.timelines import timelines_of
 from tams_graphql.timeline import TimeRange
 
 _REFERENCES_AT_ONCE = 1000
 _AFTER_ANY_ID = "~"
 """Sorts after every id that the server makes."""
+_ORPHANED_TIMELINES = Scan(
+    table=DELETE_REQUESTS,
+    order="due",
+    limit=1,
+    where=(OneOf("orphaned", (True,)),),
+    columns=("request_id",),
+)
 
 
 async def get_object(ctx: Context, object_id: str) -> MediaObject:
@@ -147,9 +156,28 @@ async def remove_instance(
 
 async def load_objects(ctx: Context, object_ids: Sequence[str]) -> list[Mapping[str, Any] | None]:
     """The rows of registered objects, in the order of `object_ids`."""
-    rows = await ctx.metadata.get(OBJECTS, [(object_id,) for object_id in object_ids])
+    rows, orphans = await asyncio.gather(
+        ctx.metadata.get(OBJECTS, [(object_id,) for object_id in object_ids]),
+        ctx.metadata.page(_ORPHANED_TIMELINES),
+    )
     found = {row["object_id"]: row for row in rows.to_pylist() if row["state"] == "registered"}
+    # Only where timelines wait to be taken apart can an object be left that nobody refers to.
+    if orphans.num_rows:
+        kept = await _referenced(ctx, list(found))
+        found = {object_id: row for object_id, row in found.items() if object_id in kept}
     return [found.get(object_id) for object_id in object_ids]
+
+
+async def _referenced(ctx: Context, object_ids: Sequence[str]) -> set[str]:
+    """Those of the objects that a flow refers to which is still there."""
+    scan = Scan(table=REFERENCES, columns=(*REFERENCES.key, "flow_id"))
+    references = await all_per_key(ctx.metadata, scan, [(one,) for one in object_ids])
+    timelines = set((await timelines_of(ctx, _flows_of(references))).values())
+    return {row["object_id"] for row in references if row["timeline_id"] in timelines}
+
+
+def _flows_of(references: Sequence[Found]) -> list[str]:
+    return list(dict.fromkeys(row["flow_id"] for row in references))
 
 
 def known_text(object_id: str) -> str:
@@ -183,7 +211,7 @@ async def _live(
     ctx: Context, references: Sequence[Found], flow_tags: tuple[TagFilter, ...]
 ) -> list[str]:
     """The flows among `references` whose timeline is the referring one, and that match."""
-    keys: list[Key] = [(flow_id,) for flow_id in {row["flow_id"] for row in references}]
+    keys: list[Key] = [(flow_id,) for flow_id in _flows_of(references)]
     columns = ("flow_id", "timeline_id", *(("tags_json",) if flow_tags else ()))
     rows = (await ctx.metadata.get(FLOWS, keys, columns)).to_pylist()
     for check in check_tags(flow_tags):

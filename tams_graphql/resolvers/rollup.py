@@ -56,6 +56,12 @@ def shrink(view: View, edits: Edits, flow: Flow, removed: pa.Table, now_us: int)
     )
 
 
+def emptied(flow: Flow, now_us: int, timeline_id: str) -> Row:
+    """The update of a flow's row that gives it a timeline without segments."""
+    columns = _columns(flow.id, count=0, covered_ns=0, extent=NEVER, now_us=now_us)
+    return {**columns, "timeline_id": timeline_id}
+
+
 def _first_left(view: View, timeline_id: str, gone: frozenset[int], *, reverse: bool) -> Row:
     """The segment nearest to one end of the timeline that is not `gone`; there is one."""
     after: Key | None = None

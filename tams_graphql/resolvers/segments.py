@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import (
     Aggregate,
     Changes,
-    Command,
     Key,
-    OneOf,
     Scan,
     View,
     creation,
@@ -28,15 +25,14 @@ from tams_graphql.model.segment_input import SegmentPost
 from tams_graphql.model.validation import validated
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
-from tams_graphql.resolvers.discard import discard_in_passing
+from tams_graphql.resolvers.deletions import later_than
 from tams_graphql.resolvers.flow_changes import writable_flow
 from tams_graphql.resolvers.listing import check_text
 from tams_graphql.resolvers.occupancy import Occupancy, Segment
 from tams_graphql.resolvers.paging import PageRequest, decode_cursor, encode_cursor
 from tams_graphql.resolvers.references import ReferencedObjects
 from tams_graphql.resolvers.registration import Registrar
-from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
-from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, grown, shrink
+from tams_graphql.resolvers.rollup import grown
 from tams_graphql.resolvers.segment_loader import SegmentQuery, load_segments
 from tams_graphql.resolvers.storage import backend_labels, container_of
 from tams_graphql.resolvers.timelines import timeline_of
@@ -49,9 +45,6 @@ _NAMING = ("flow_id", "start_ns")
 
 READ_AT_ONCE = 100
 """How many segments of a request are read before other requests get a turn."""
-
-DELETED_AT_ONCE = 10_000
-"""How many segments one command removes; a longer deletion is several of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,50 +187,20 @@ async def register_segments(
 
     def register(view: View) -> Changes[Registration]:
         target = writable_flow(view, flow_id)
+        later_us = later_than(target, now_us)
         registrar = Registrar(
             flow=target,
             container=container_of(target),
             objects=ReferencedObjects(view, target, _object_ids(valid)),
             occupancy=Occupancy(view, target.timeline_id, [post.timerange for post in valid]),
             backend_labels=labels,
-            now_us=now_us,
+            now_us=later_us,
         )
         return _register_all(registrar, posts, read, prefixes)
 
     answer = await ctx.metadata.commit(register, _relied_on(flow_id, valid))
     ctx.loaders.forget()
     return answer
-
-
-async def delete_segments(
-    ctx: Context,
-    flow_id: str,
-    *,
-    timerange: TimeRange | None = None,
-    object_id: str | None = None,
-) -> int:
-    """Delete segments completely covered by `timerange`; returns how many.
-
-    Objects that nothing refers to any more go with them, and their bytes. A long deletion is
-    several commits.
-
-    Raises:
-        NotFound, Forbidden.
-    """
-    authorise(ctx, Action.DELETE, "flow", flow_id)
-    known_form("flow", flow_id)
-    check_text("object_id", object_id or "")
-    covered = (timerange or ETERNITY).clamped()
-    deleted, more = 0, True
-    after: Key | None = None
-    while more:
-        command = _deletion(flow_id, covered, object_id, after, ctx.clock())
-        count, after, more = await ctx.metadata.commit(command, [flow(flow_id)])
-        deleted += count
-    ctx.loaders.forget()
-    if deleted:
-        await discard_in_passing(ctx)
-    return deleted
 
 
 async def _read_all(
@@ -330,50 +293,3 @@ def _is_timerange(text: str) -> bool:
     except TimelineError:
         return False
     return True
-
-
-def _deletion(
-    flow_id: str, covered: TimeRange, object_id: str | None, after: Key | None, now_us: int
-) -> Command[tuple[int, Key | None, bool]]:
-    """The command that deletes the next `DELETED_AT_ONCE`: how many, how far, whether more."""
-
-    def delete(view: View) -> Changes[tuple[int, Key | None, bool]]:
-        target = writable_flow(view, flow_id)
-        edits = Edits()
-        if covered.is_empty:
-            return edits.changes((0, None, False))
-        found = view.page(_deletable(target.timeline_id, covered, object_id, after))
-        doomed = found.filter(_is_covered(found, covered))
-        if doomed.num_rows:
-            remove_segments(view, edits, target.timeline_id, doomed, now_us)
-            shrink(view, edits, target, doomed, now_us)
-        more = found.num_rows == DELETED_AT_ONCE
-        reached: Key | None = (found["start_ns"][-1].as_py(),) if more else None
-        return edits.changes((doomed.num_rows, reached, more))
-
-    return delete
-
-
-def _deletable(
-    timeline_id: str, covered: TimeRange, object_id: str | None, after: Key | None
-) -> Scan:
-    return Scan(
-        table=SEGMENTS,
-        prefix=(timeline_id,),
-        overlapping=(covered.start_ns, covered.end_ns),
-        after=after,
-        limit=DELETED_AT_ONCE,
-        where=() if object_id is None else (OneOf("object_id", (object_id,)),),
-        columns=tuple(dict.fromkeys((*EXTENT_COLUMNS, *REMOVAL_COLUMNS))),
-    )
-
-
-def _is_covered(found: pa.Table, covered: TimeRange) -> Any:
-    """A mask of the rows that lie in `covered` as a whole."""
-    starts_in = pc.greater_equal(found["start_ns"], _or(covered.start_ns, pa.scalar(-(2**63))))
-    ends_in = pc.less_equal(found["end_ns"], _or(covered.end_ns, pa.scalar(2**63 - 1)))
-    return pc.and_(starts_in, ends_in)
-
-
-def _or(limit: int | None, open_end: pa.Scalar) -> pa.Scalar:
-    return open_end if limit is None else pa.scalar(limit)

@@ -8,10 +8,13 @@ import pytest
 
 from tams_graphql.model.errors import Forbidden
 from tams_graphql.model.records import MediaObject
+from tams_graphql.model.vocabulary import DeletionSort
 from tams_graphql.resolvers import (
     copies,
+    deletions,
     flows,
     objects,
+    segment_deletion,
     segments,
     service,
     sources,
@@ -65,7 +68,11 @@ RESOLVERS: dict[str, Ask] = {
     "list_segments": lambda ctx: segments.list_segments(ctx, FLOW, PAGE),
     "count_segments": lambda ctx: segments.count_segments(ctx, FLOW),
     "register_segments": lambda ctx: segments.register_segments(ctx, FLOW, []),
-    "delete_segments": lambda ctx: segments.delete_segments(ctx, FLOW),
+    "get_deletion_request": lambda ctx: deletions.get_deletion_request(ctx, "a"),
+    "list_deletion_requests": lambda ctx: deletions.list_deletion_requests(
+        ctx, DeletionSort.CREATED, PAGE
+    ),
+    "delete_segments": lambda ctx: segment_deletion.delete_segments(ctx, FLOW),
     "allocate_storage": lambda ctx: storage.allocate_storage(ctx, FLOW, {}),
     "get_object": lambda ctx: objects.get_object(ctx, "a"),
     "object_flows": lambda ctx: objects.object_flows(ctx, "a", PAGE),
@@ -114,8 +121,10 @@ async def test_a_principal_who_may_nothing_is_refused(
 
 def test_every_public_resolver_is_in_the_table() -> None:
     modules = (service, sources, flows, segments, storage, objects, copies, timeline)
+    modules += (deletions, segment_deletion)
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
     helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}
+    helpers |= {"is_long", "later_than", "request_deletion", "request_from_row"}
     public = {
         name
         for module in modules

@@ -16,7 +16,7 @@ from tams_graphql.resolvers.objects import (
     add_uncontrolled_instance,
     remove_instance,
 )
-from tams_graphql.resolvers.segments import delete_segments
+from tams_graphql.resolvers.segment_deletion import delete_segments
 from tests.resolvers.conftest import ARCHIVE, DISK, Clock, fresh, uuid4
 from tests.resolvers.copy_stories import (
     MEDIA,

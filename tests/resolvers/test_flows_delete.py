@@ -1,6 +1,7 @@
 """Deleting flows: what goes with them, what stays, what is refused."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from tams_graphql.metadata.engine import Aggregate, Changes, Command, View
 from tams_graphql.metadata.tables import SEGMENTS
 from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound
 from tams_graphql.model.records import CollectionItem
-from tams_graphql.resolvers import flows, segments
+from tams_graphql.resolvers import deletion_jobs
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.deletion_jobs import work_on_deletions
+from tams_graphql.resolvers.discard import discard_media
 from tams_graphql.resolvers.flows import (
     delete_flow,
     get_flow,
@@ -100,8 +103,8 @@ async def test_more_segments_than_one_read_brings(ctx: Context, dump: Dump) -> N
 async def test_a_long_flow_goes_in_commits_of_bounded_size(
     ctx: Context, dump: Dump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows, "DELETED_AT_ONCE", 3)
-    monkeypatch.setattr(segments, "DELETED_AT_ONCE", 3)
+    monkeypatch.setattr(deletion_jobs, "BATCH", 3)
+    ctx.service = replace(ctx.service, async_delete_segments=7)
     await put_flow(ctx, FLOW, video(FLOW, SOURCE))
     await ingested(ctx, FLOW, 8)
     removed: list[int] = []
@@ -117,6 +120,9 @@ async def test_a_long_flow_goes_in_commits_of_bounded_size(
 
     monkeypatch.setattr(ctx.metadata, "commit", watched)
     await delete_flow(ctx, FLOW)
+    assert removed == [0]
+    await work_on_deletions(ctx)
+    await discard_media(ctx)
     assert sum(removed) == 8
     assert max(removed) == 3
     rows = await dump()

@@ -19,7 +19,8 @@ from tams_graphql.resolvers.objects import (
     remove_instance,
 )
 from tams_graphql.resolvers.paging import PageRequest
-from tams_graphql.resolvers.segments import delete_segments, list_segments
+from tams_graphql.resolvers.segment_deletion import delete_segments
+from tams_graphql.resolvers.segments import list_segments
 from tams_graphql.timeline import TimeRange
 from tests.resolvers.conftest import ARCHIVE, DISK, fresh, uuid4
 from tests.resolvers.memory_store import MemoryStore

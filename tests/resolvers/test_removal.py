@@ -9,12 +9,11 @@ from tams_graphql.media.store import UploadRequest
 from tams_graphql.metadata.engine import Scan
 from tams_graphql.metadata.tables import DISCARDED_MEDIA, OBJECTS, REFERENCES
 from tams_graphql.model.errors import Forbidden, NotFound, Unavailable
-from tams_graphql.resolvers import segments
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.discard import discard_media
 from tams_graphql.resolvers.flows import delete_flow, set_flow_property
 from tams_graphql.resolvers.instances import parse_instances
-from tams_graphql.resolvers.segments import delete_segments
+from tams_graphql.resolvers.segment_deletion import Deletion, delete_segments
 from tams_graphql.timeline import NEVER, TimeRange
 from tests.resolvers.conftest import DISK
 from tests.resolvers.memory_store import MemoryStore
@@ -67,7 +66,7 @@ async def upload(ctx: Context, object_id: str) -> str:
 async def test_only_covered_segments_go(ctx: Context, timerange: str, left: list[str]) -> None:
     await video_flow(ctx)
     await recorded(ctx, "[0:0_1:0)", "[1:0_2:0)", "[2:0_3:0)", "[3:0]")
-    count = await delete_segments(ctx, FLOW, timerange=TimeRange.parse(timerange))
+    count = (await delete_segments(ctx, FLOW, timerange=TimeRange.parse(timerange))).count
     assert count == 4 - len(left)
     assert [name for name, _ in await timeline(ctx)] == left
     assert await objects(ctx) == left
@@ -95,10 +94,10 @@ async def test_by_object(ctx: Context) -> None:
     again = [post("o0", f"[{n}:0_{n + 1}:0)", ts_offset=f"{n}:0") for n in (4, 6)]
     await registered(ctx, *again)
     within = TimeRange.parse("[3:0_")
-    assert await delete_segments(ctx, FLOW, object_id="o0", timerange=within) == 2
+    assert await delete_segments(ctx, FLOW, object_id="o0", timerange=within) == Deletion(2)
     assert await timeline(ctx) == [("o0", "[0:0_1:0)"), ("o1", "[1:0_2:0)")]
     assert str((await flow_now(ctx)).timerange) == "[0:0_2:0)"
-    assert await delete_segments(ctx, FLOW, object_id="o0") == 1
+    assert await delete_segments(ctx, FLOW, object_id="o0") == Deletion(1)
     assert await objects(ctx) == ["o1"]
     assert str((await flow_now(ctx)).timerange) == "[1:0_2:0)"
 
@@ -150,19 +149,6 @@ async def test_a_flow_takes_its_objects_with_it(ctx: Context) -> None:
     assert disk(ctx).contents == {}
 
 
-async def test_a_long_deletion_is_several_commits(
-    ctx: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(segments, "DELETED_AT_ONCE", 3)
-    await video_flow(ctx)
-    await recorded(ctx, *(f"[{n}:0_{n + 1}:0)" for n in range(10)))
-    within = TimeRange.parse("[0:1_9:0)")
-    assert await delete_segments(ctx, FLOW, timerange=within) == 8
-    assert [name for name, _ in await timeline(ctx)] == ["o0", "o9"]
-    flow = await flow_now(ctx)
-    assert (flow.segment_count, str(flow.timerange)) == (2, "[0:0_10:0)")
-
-
 async def test_refusals_change_nothing(ctx: Context, dump: Callable[[], Any]) -> None:
     with pytest.raises(NotFound):
         await delete_segments(ctx, FLOW)
@@ -197,7 +183,7 @@ async def test_bytes_are_deleted_later_when_the_backend_is_away(ctx: Context) ->
     key = await upload(ctx, "o0")
     there, stores = disk(ctx), ctx.stores.by_id
     cast("dict[str, Any]", stores)[DISK] = Away(there.backend)
-    assert await delete_segments(ctx, FLOW) == 1
+    assert await delete_segments(ctx, FLOW) == Deletion(1)
     assert await timeline(ctx) == []
     notes = await ctx.metadata.page(Scan(table=DISCARDED_MEDIA))
     assert notes["storage_key"].to_pylist() == [key]

@@ -15,7 +15,8 @@ from tams_graphql.model.errors import MediaStoreError, NotFound
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flows import delete_flow
 from tams_graphql.resolvers.objects import add_uncontrolled_instance
-from tams_graphql.resolvers.segments import delete_segments, register_segments
+from tams_graphql.resolvers.segment_deletion import delete_segments
+from tams_graphql.resolvers.segments import register_segments
 from tams_graphql.timeline import TimeRange, format_timestamp
 from tests.resolvers.conftest import fresh, uuid4
 from tests.resolvers.segment_stories import (
@@ -155,7 +156,7 @@ async def test_timelines_agree_with_a_naive_model(ctx: Context, steps: Any) -> N
     for step, drawn in steps:
         ranges = [_timerange(one) for one in drawn]
         if step == "delete":
-            count = await delete_segments(ctx, flow_id, timerange=ranges[0])
+            count = (await delete_segments(ctx, flow_id, timerange=ranges[0])).count
             kept = [one for one in model if not ranges[0].contains(one)]
             assert count == len(model) - len(kept)
             model = kept

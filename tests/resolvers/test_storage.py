@@ -12,7 +12,7 @@ from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound, TooLarg
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flows import put_flow, set_flow_property
 from tams_graphql.resolvers.instances import parse_instances
-from tams_graphql.resolvers.segments import delete_segments
+from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.resolvers.storage import (
     MAX_OBJECTS_PER_REQUEST,
     allocate_storage,

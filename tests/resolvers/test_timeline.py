@@ -13,7 +13,8 @@ from tams_graphql.resolvers import timeline as resolvers
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.objects import get_object
 from tams_graphql.resolvers.paging import PageRequest
-from tams_graphql.resolvers.segments import delete_segments, list_segments
+from tams_graphql.resolvers.segment_deletion import delete_segments
+from tams_graphql.resolvers.segments import list_segments
 from tams_graphql.resolvers.timeline import Clip, compose_flow, coverage, gaps
 from tams_graphql.timeline import NANOSECONDS, TimeRange, format_timerange
 from tests.resolvers.conftest import fresh, uuid4, video

@@ -56,7 +56,7 @@ def application(engine: MetadataEngine, stores: dict[str, FilesystemStore]) -> F
         return Context(
             metadata=engine,
             stores=MediaStores(stores),
-            service=Service(name="test", version="1", min_presigned_url_timeout=600),
+            service=app.state.service,
             request_id="story",
         )
 
@@ -64,6 +64,8 @@ def application(engine: MetadataEngine, stores: dict[str, FilesystemStore]) -> F
         return await may_upload(make_context(), object_id, storage_id, key)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.service = Service(name="test", version="1", min_presigned_url_timeout=600)
+    app.state.make_context = make_context
     app.router.routes.extend(media_routes(stores, may_write, 10_000_000))
     app.include_router(
         rest_router(make_context, public_url=PUBLIC_URL, max_body_bytes=MAX_BODY_BYTES)

@@ -13,7 +13,13 @@ from tams_graphql.model.errors import Unavailable
 from tests.rest_compat.stories import uuid4
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY")
-NAMES = {"flowId": uuid4(1), "sourceId": uuid4(100), "objectId": "x", "name": "y"}
+NAMES = {
+    "flowId": uuid4(1),
+    "sourceId": uuid4(100),
+    "objectId": "x",
+    "name": "y",
+    "request-id": "z",
+}
 
 
 def _allowed(path: str) -> list[str]:

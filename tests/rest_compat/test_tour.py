@@ -1,9 +1,11 @@
 """Every operation once: each answer is what the official document says, and HEAD equals GET."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from rest_compat.catalogue import RESOURCES
 from tests.rest_compat.conftest import ARCHIVE, DISK
@@ -45,7 +47,7 @@ class Tour:
 
 
 async def test_a_tour_through_every_operation(
-    client: httpx.AsyncClient, official: Official
+    app: FastAPI, client: httpx.AsyncClient, official: Official
 ) -> None:
     tour = Tour(client, official)
     await _service(tour)
@@ -54,13 +56,15 @@ async def test_a_tour_through_every_operation(
     await _segments(tour)
     await _objects(tour)
     await _deletions(tour)
+    app.state.service = replace(app.state.service, async_delete_segments=0)
+    await _deletion_requests(tour)
     every = {(method, r.path) for r in RESOURCES for method in r.operations}
     assert tour.visited == every
 
 
 async def _service(tour: Tour) -> None:
     root = await tour.visit("GET", "/", 200)
-    assert root.json() == ["service", "flows", "sources"]
+    assert root.json() == ["service", "flows", "sources", "flow-delete-requests"]
     service = await tour.visit("GET", "/service", 200)
     assert service.json() == {
         "name": "test",
@@ -158,6 +162,18 @@ async def _objects(tour: Tour) -> None:
     await tour.visit("DELETE", path, 204, query="?label=elsewhere")
     await tour.visit("DELETE", path, 400, query=f"?storage_id={DISK}")
     await tour.visit("DELETE", path, 404, query=f"?storage_id={ARCHIVE}")
+
+
+async def _deletion_requests(tour: Tour) -> None:
+    await tour.visit("PUT", "/flows/{flowId}", 201, video(FLOW, SOURCE))
+    segments = await tour.visit("DELETE", "/flows/{flowId}/segments", 202)
+    flow = await tour.visit("DELETE", "/flows/{flowId}", 202)
+    listed = await tour.visit("GET", "/flow-delete-requests", 200)
+    assert [one["id"] for one in listed.json()] == [flow.json()["id"], segments.json()["id"]]
+    path = "/flow-delete-requests/{request-id}"
+    one = await tour.visit("GET", path, 200, **{"request-id": flow.json()["id"]})
+    assert one.json() == flow.json()
+    await tour.visit("GET", path, 404, **{"request-id": "none"})
 
 
 async def _deletions(tour: Tour) -> None:

@@ -1,0 +1,227 @@
+"""Doing what deletion requests ask for, batch by batch.
+
+1. Take a due request: become its owner and move `due_us` ahead, again with each batch. If the
+   process dies, the request falls due and somebody else goes on.
+2. Each batch is one commit: the next segments go with the references that they were, objects go
+   with their last reference, and the request tells what remains. So nothing is done twice, and
+   nothing left out, wherever the process dies.
+3. Between two batches everybody else may write for as long as the batch took.
+4. A request that is over can be looked at until it expires.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import pyarrow as pa
+
+from tams_graphql.metadata.edits import Edits
+from tams_graphql.metadata.engine import (
+    Between,
+    Changes,
+    Filter,
+    Key,
+    OneOf,
+    Row,
+    Scan,
+    View,
+    delete_request,
+    flow,
+)
+from tams_graphql.metadata.tables import DELETE_REQUESTS, SEGMENTS
+from tams_graphql.model.records import DeletionStatus
+from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.covered import covered_rows
+from tams_graphql.resolvers.deletions import KEPT_US, later_than
+from tams_graphql.resolvers.flow_changes import stored_flow
+from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
+from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, shrink
+from tams_graphql.timeline import NEVER, Bounds, TimeRange
+
+BATCH = 500
+"""How many segments one commit looks at."""
+
+LEASE_US = 6_000_000
+"""For how long a request is left alone after its owner's last commit."""
+
+_TAKEN_AT_ONCE = 10
+_EXPIRED_AT_ONCE = 1000
+_log = logging.getLogger(__name__)
+
+
+class _NotMine(Exception):
+    """Somebody else owns the request now, or it is over."""
+
+
+async def work_on_deletions(ctx: Context) -> None:
+    """Do all due deletion requests to their end, and forget those that have expired.
+
+    Raises:
+        Unavailable: the index did not answer; what is left is tried again the next time.
+    """
+    due = Between("due_us", None, ctx.clock() + 1)
+    scan = Scan(
+        table=DELETE_REQUESTS,
+        order="due",
+        limit=_TAKEN_AT_ONCE,
+        where=(due,),
+        columns=("request_id",),
+    )
+    for request_id in (await ctx.metadata.page(scan))["request_id"].to_pylist():
+        await perform(ctx, request_id)
+    await _forget_expired(ctx)
+
+
+async def perform(ctx: Context, request_id: str) -> None:
+    """Do one request to its end, unless somebody else does it."""
+    owner = str(uuid.uuid4())
+    relies_on = [delete_request(request_id)]
+
+    def take(view: View) -> Changes[str | None]:
+        rows = view.get(DELETE_REQUESTS, [(request_id,)]).to_pylist()
+        now_us = ctx.clock()
+        if not rows or rows[0]["due_us"] is None or rows[0]["due_us"] > now_us:
+            return Changes(answer=None)
+        edits = Edits()
+        news: Row = {
+            "owner": owner,
+            "due_us": now_us + LEASE_US,
+            "status": DeletionStatus.STARTED.value,
+        }
+        edits.update(DELETE_REQUESTS, {"request_id": request_id, **news, "updated_us": now_us})
+        flow_id: str = rows[0]["flow_id"]
+        return edits.changes(flow_id)
+
+    flow_id = await ctx.metadata.commit(take, relies_on)
+    if flow_id is None:
+        return
+    with suppress(_NotMine):
+        try:
+            await _batches(ctx, request_id, flow_id, owner)
+        except asyncio.CancelledError:
+            # The server stops: whoever comes next need not wait until the lease has run out.
+            await _let_go(ctx, request_id, owner)
+            raise
+
+
+async def _batches(ctx: Context, request_id: str, flow_id: str, owner: str) -> None:
+    more = True
+    while more:
+        begun = time.monotonic()
+
+        def batch(view: View) -> Changes[bool]:
+            return _batch(view, _mine(view, request_id, owner), ctx.clock())
+
+        more = await ctx.metadata.commit(batch, [flow(flow_id), delete_request(request_id)])
+        ctx.loaders.forget()
+        if more:
+            await give_way(time.monotonic() - begun)
+
+
+async def give_way(seconds: float) -> None:
+    """Let everybody else write."""
+    await asyncio.sleep(seconds)
+
+
+def _batch(view: View, row: Mapping[str, Any], now_us: int) -> Changes[bool]:
+    """The next segments; whether there are more."""
+    edits = Edits()
+    whole = TimeRange(row["start_ns"], row["end_ns"], row["bounds"])
+    found = view.page(_next(row))
+    doomed = found if row["orphaned"] else covered_rows(found, whole)
+    if doomed.num_rows:
+        _remove(view, edits, row, doomed, now_us)
+    more = bool(found.num_rows == BATCH)
+    left = _left(row, found["end_ns"][-1].as_py()) if more else NEVER
+    news: dict[str, Any] = {
+        "request_id": row["request_id"],
+        "remaining_start_ns": left.start_ns,
+        "remaining_end_ns": left.end_ns,
+        "remaining_bounds": int(left.bounds),
+        "deleted_count": row["deleted_count"] + doomed.num_rows,
+        "updated_us": now_us,
+        "expiry_us": now_us + KEPT_US,
+        "due_us": now_us + LEASE_US if more else None,
+    }
+    ended = {"owner": None, "status": DeletionStatus.DONE.value}
+    edits.update(DELETE_REQUESTS, news if more else news | ended)
+    return edits.changes(more)
+
+
+def _remove(
+    view: View, edits: Edits, row: Mapping[str, Any], doomed: pa.Table, now_us: int
+) -> None:
+    timeline_id = row["timeline_id"]
+    remove_segments(view, edits, timeline_id, doomed, now_us)
+    current = stored_flow(view, row["flow_id"])
+    # The flow may have gone meanwhile, or lost all segments at once: then nobody counts these.
+    if current is not None and current.timeline_id == timeline_id:
+        shrink(view, edits, current, doomed, later_than(current, now_us))
+
+
+def _next(row: Mapping[str, Any]) -> Scan:
+    where: list[Filter] = (
+        [] if row["orphaned"] else [Between("created_us", None, row["up_to_us"] + 1)]
+    )
+    if row["object_id"] is not None:
+        where.append(OneOf("object_id", (row["object_id"],)))
+    start, end = row["remaining_start_ns"], row["remaining_end_ns"]
+    return Scan(
+        table=SEGMENTS,
+        prefix=(row["timeline_id"],),
+        overlapping=None if row["orphaned"] else (start, end),
+        limit=BATCH,
+        where=tuple(where),
+        columns=tuple(dict.fromkeys((*EXTENT_COLUMNS, *REMOVAL_COLUMNS))),
+    )
+
+
+def _left(row: Mapping[str, Any], seen_until_ns: int) -> TimeRange:
+    bounds = row["bounds"] & Bounds.END_INCLUSIVE
+    return TimeRange(seen_until_ns, row["end_ns"], bounds)
+
+
+def _mine(view: View, request_id: str, owner: str) -> Mapping[str, Any]:
+    for row in view.get(DELETE_REQUESTS, [(request_id,)]).to_pylist():
+        if row["owner"] == owner:
+            found: Mapping[str, Any] = row
+            return found
+    raise _NotMine
+
+
+async def _let_go(ctx: Context, request_id: str, owner: str) -> None:
+    def command(view: View) -> Changes[None]:
+        edits = Edits()
+        row = _mine(view, request_id, owner)
+        news = {"owner": None, "due_us": ctx.clock()}
+        edits.update(DELETE_REQUESTS, {"request_id": row["request_id"], **news})
+        return edits.changes(None)
+
+    await ctx.metadata.commit(command, [delete_request(request_id)])
+
+
+async def _forget_expired(ctx: Context) -> None:
+    past = (Between("expiry_us", None, ctx.clock() + 1), OneOf("due_us", (None,)))
+    scan = Scan(
+        table=DELETE_REQUESTS,
+        order="expiry",
+        limit=_EXPIRED_AT_ONCE,
+        where=past,
+        columns=("request_id",),
+    )
+    ids = (await ctx.metadata.page(scan))["request_id"].to_pylist()
+    if not ids:
+        return
+
+    def forget(view: View) -> Changes[None]:
+        keys: list[Key] = [(request_id,) for request_id in ids]
+        left = view.get(DELETE_REQUESTS, keys, ("request_id",))["request_id"].to_pylist()
+        edits = Edits()
+        edits.delete(DELETE_REQUESTS, *((request_id,) for request_id in left))
+        return edits.changes(None)
+
+    await ctx.metadata.commit(forget, [delete_request(request_id) for request_id in ids])
