@@ -24,11 +24,17 @@ from rest_compat.parameters import (
 )
 from rest_compat.resources import LISTING_HEADERS, Body, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
+from rest_compat.version_rules import shown_formats, taken_flow
+from rest_compat.visibility import (
+    refuse_hidden_members,
+    unseen_by,
+    visible_flow,
+    visible_ids,
+)
 from tams_graphql.model.errors import InvalidInput
 from tams_graphql.model.identifiers import required_uuid
 from tams_graphql.model.records import Flow
 from tams_graphql.model.vocabulary import ContentFormat, FlowSort, FlowStatus
-from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.filters import FlowFilter
 from tams_graphql.resolvers.flows import (
     delete_flow,
@@ -106,9 +112,10 @@ WITHIN: Parameter[TimeRange | None] = Parameter(
 )
 
 
-async def flow_json(ctx: Context, flow: Flow, span: TimeRange | None = None) -> shapes.Json:
+async def flow_json(call: Call, flow: Flow, span: TimeRange | None = None) -> shapes.Json:
     """A Flow with the Flows that collect it; one read for all Flows of a tick."""
-    return shapes.flow(flow, await flow_collected_by(ctx, flow.id), span)
+    by = await visible_ids(call, "flow", await flow_collected_by(call.ctx, flow.id))
+    return shapes.flow(await visible_flow(call, flow), by, span, call.version)
 
 
 async def get_listing(call: Call) -> Response:
@@ -119,6 +126,7 @@ async def get_listing(call: Call) -> Response:
         source_id=query[SOURCE_ID],
         timerange=query[TIMERANGE],
         format=query[FORMAT],
+        formats=shown_formats(call.version),
         codec=query[CODEC],
         profile_id=query[PROFILE_ID],
         label=query[LABEL],
@@ -131,7 +139,7 @@ async def get_listing(call: Call) -> Response:
         sort=query[SORT],
     )
     found = await list_flows(call.ctx, filters, page)
-    items = await asyncio.gather(*(flow_json(call.ctx, flow) for flow in found.items))
+    items = await asyncio.gather(*(flow_json(call, flow) for flow in found.items))
     headers = listing_headers(call, page, found.next_cursor, len(items))
     return json_response(items, headers=headers)
 
@@ -145,17 +153,22 @@ async def get_one(call: Call) -> Response:
         span = flow.timerange
         if within is not None:
             span = await flow_timerange(call.ctx, flow.id, within)
-    return json_response(await flow_json(call.ctx, flow, span))
+    return json_response(await flow_json(call, flow, span))
 
 
 async def put_one(call: Call) -> Response:
     """Create a Flow (201 with it) or replace it (204)."""
     if not isinstance(call.body, dict):
         raise InvalidInput("body", "type", "must be a JSON object")
-    put = await put_flow(call.ctx, call.path["flowId"], call.body)
+    body = taken_flow(call.version, call.body)
+    await refuse_hidden_members(call, body.get("flow_collection"))
+    unseen = await unseen_by(call)
+    put = await put_flow(
+        call.ctx, call.path["flowId"], body, restore=None if unseen is None else unseen.flow
+    )
     if not put.created:
         return no_content()
-    return json_response(await flow_json(call.ctx, put.flow), 201)
+    return json_response(await flow_json(call, put.flow), 201)
 
 
 async def delete_one(call: Call) -> Response:

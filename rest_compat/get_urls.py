@@ -77,7 +77,8 @@ def urls_of(call: Call, instances: Sequence[Sequence[Instance]]) -> list[list[sh
     found = get_urls(call.ctx, instances, filters, head=head)
     if head:
         found = [_with_head_urls(urls, labels) for urls in found]
-    return [shapes.get_urls(urls, verbose=verbose) for urls in found]
+    unknown = call.version.unknown["url"]
+    return [shapes.get_urls(urls, verbose=verbose, unknown=unknown) for urls in found]
 
 
 def _wants_head(call: Call) -> bool:

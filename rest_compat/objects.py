@@ -8,8 +8,9 @@ from rest_compat.paging import next_headers, page_request
 from rest_compat.parameters import PAGING, Parameter, TagParameter, text
 from rest_compat.resources import Body, Call, Operation, Resource, Told
 from rest_compat.schemas import ref
-from tams_graphql.model.errors import InvalidInput
+from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.identifiers import required_uuid
+from tams_graphql.model.records import MediaObject
 from tams_graphql.resolvers.copies import copy_instance
 from tams_graphql.resolvers.objects import (
     add_uncontrolled_instance,
@@ -32,15 +33,28 @@ async def get_one(call: Call) -> Response:
     object_id = call.path["objectId"]
     page = page_request(call, ordered=False)
     found = await get_object(call.ctx, object_id)
+    _refuse_init(call, found)
     flows = await object_flows(call.ctx, object_id, page, call.query[FLOW_TAGS])
     init = found.init_object_id and await get_object(call.ctx, found.init_object_id)
     urls, init_urls = get_urls.urls_of(call, [found.instances, init.instances if init else ()])
-    body = shapes.media_object(found, flows.items, urls, init_urls)
+    body = shapes.media_object(found, flows.items, urls, init_urls, call.version)
     return json_response(body, headers=next_headers(call, page, flows.next_cursor))
+
+
+def _refuse_init(call: Call, found: MediaObject) -> None:
+    """Raises `NotFound` for an initialisation object that the version can't see."""
+    if found.role == "init" and call.version.has("no_init_objects"):
+        raise NotFound("object", found.id)
+
+
+async def _refuse_unseen(call: Call) -> None:
+    if call.version.has("no_init_objects"):
+        _refuse_init(call, await get_object(call.ctx, call.path["objectId"]))
 
 
 async def post_instance(call: Call) -> Response:
     """Advertise the object at another URL, or copy it to another storage backend."""
+    await _refuse_unseen(call)
     object_id, body = call.path["objectId"], call.body
     if not isinstance(body, dict):
         raise InvalidInput("body", "type", "must be a JSON object")
@@ -66,6 +80,7 @@ def _text(body: shapes.Json, name: str) -> str:
 
 async def delete_instance(call: Call) -> Response:
     """Stop advertising an instance."""
+    await _refuse_unseen(call)
     await remove_instance(
         call.ctx,
         call.path["objectId"],

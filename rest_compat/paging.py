@@ -9,6 +9,8 @@ from tams_graphql.resolvers.paging import PageRequest
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+UNPAGED = 2**31
+"""The limit of a listing that came without pages in the request's version."""
 
 
 def page_request(call: Call, most: int = MAX_LIMIT, *, ordered: bool = True) -> PageRequest:
@@ -19,6 +21,8 @@ def page_request(call: Call, most: int = MAX_LIMIT, *, ordered: bool = True) -> 
         most: the largest limit.
         ordered: whether this listing takes ``reverse_order``.
     """
+    if not call.query.knows(LIMIT):
+        return PageRequest(limit=UNPAGED)
     limit = call.query[LIMIT]
     return PageRequest(
         limit=min(DEFAULT_LIMIT if limit is None else limit, most),
@@ -29,6 +33,8 @@ def page_request(call: Call, most: int = MAX_LIMIT, *, ordered: bool = True) -> 
 
 def next_headers(call: Call, page: PageRequest, next_cursor: str | None) -> dict[str, str]:
     """``X-Paging-Limit``, and ``Link`` and ``X-Paging-NextKey`` unless this is the last page."""
+    if page.limit == UNPAGED:
+        return {}
     headers = {"X-Paging-Limit": str(page.limit)}
     if next_cursor is not None:
         headers["X-Paging-NextKey"] = next_cursor

@@ -92,33 +92,46 @@ class TagParameter(Parameter[tuple[TagFilter, ...]]):
         if not name:
             raise InvalidInput(field, "tag.unnamed", f"a tag's name belongs after {kind}.")
         if kind == self.name:
-            return TagFilter(name, any_of=comma_separated(field, text) or ("",))
+            return self.valued(field, name, text)
         return TagFilter(name, exists=boolean(field, text))
+
+    def valued(self, field: str, name: str, text: str) -> TagFilter:
+        """What ``field=text`` asks of the tag `name`."""
+        return TagFilter(name, any_of=comma_separated(field, text) or ("",))
 
 
 class Query:
-    """The values of a request's declared parameters."""
+    """The values of a request's declared parameters; defaults for those its version lacks."""
 
-    def __init__(self, values: Mapping[str, Any], pairs: Pairs) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], pairs: Pairs, lacking: frozenset[str] = frozenset()
+    ) -> None:
         self._values = values
+        self._lacking = lacking
         self.pairs = pairs
 
     @classmethod
     def read(
-        cls, query_string: bytes, declared: Sequence[Parameter[Any]], *, closed: bool = False
+        cls,
+        query_string: bytes,
+        declared: Sequence[Parameter[Any]],
+        lacking: Sequence[Parameter[Any]] = (),
+        *,
+        closed: bool = False,
     ) -> "Query":
         """Read every declared parameter.
 
         Args:
             query_string: as it stands in the URL.
             declared: the parameters.
+            lacking: those that the version of the request does not know: not read.
             closed: whether any other parameter is refused.
 
         Raises:
             InvalidInput: some of them are wrong; all are named.
         """
         pairs = _pairs(query_string)
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {parameter.name: parameter.default for parameter in lacking}
         problems = _undeclared(pairs, declared) if closed else []
         for parameter in declared:
             try:
@@ -127,7 +140,11 @@ class Query:
                 problems.extend(error.problems)
         if problems:
             raise InvalidInput.of(problems)
-        return cls(values, pairs)
+        return cls(values, pairs, frozenset(parameter.name for parameter in lacking))
+
+    def knows(self, parameter: Parameter[Any]) -> bool:
+        """Whether the version of the request has this parameter."""
+        return parameter.name not in self._lacking
 
     def __getitem__(self, parameter: Parameter[T]) -> T:
         return cast("T", self._values[parameter.name])

@@ -4,7 +4,7 @@ A property that is not set is 404 to GET, unless the table names what stands for
 one that is not set is 204 all the same.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,10 @@ from rest_compat.encoding import json_response, no_content
 from rest_compat.resources import Body, Call, Handler, Operation, Resource, Schema, Told
 from rest_compat.schemas import ref
 from rest_compat.shapes import collection
+from rest_compat.version_rules import shown_tag, shown_tags, taken_collection, taken_tag
+from rest_compat.version_rules import unseen as unseen_tags
+from rest_compat.versions import Version
+from rest_compat.visibility import refuse_hidden_members, unseen_by, visible_flow
 from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import Flow, Source
 from tams_graphql.resolvers.context import Context
@@ -21,6 +25,7 @@ from tams_graphql.resolvers.flows import get_flow, set_flow_property, set_flow_t
 from tams_graphql.resolvers.sources import get_source, set_source_property, set_source_tag
 
 Record: TypeAlias = Source | Flow
+Restore: TypeAlias = Mapping[str, Callable[..., Any]]
 _TEXT: Schema = {"type": "string"}
 _RATE: Schema = {"type": "integer", "minimum": 0}
 
@@ -33,13 +38,29 @@ class Noun:
     path: str
     parameter: str
     read: Callable[[Context, str], Awaitable[Record]]
-    set_property: Callable[[Context, str, str, Any], Awaitable[Record]]
-    set_tag: Callable[[Context, str, str, Any], Awaitable[Record]]
+    set_property: Callable[..., Awaitable[Record]]
+    set_tag: Callable[..., Awaitable[Record]]
+
+
+async def _nothing_unseen(call: Call, value: Any) -> Restore:
+    del call, value
+    return {}
+
+
+async def _collection_taken(call: Call, value: Any) -> Restore:
+    taken_collection(call.version, value)
+    await refuse_hidden_members(call, value)
+    unseen = await unseen_by(call)
+    return {} if unseen is None else {"restore": unseen.collection}
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property: `value` finds it in a record; `unset` is told where it is not set."""
+    """One property: `value` finds it in a record; `unset` is told where it is not set.
+
+    `shown` makes it JSON for a version. `taken` gives what the resolver needs beside the value
+    of a PUT, if the version of the request can't see all of what is stored.
+    """
 
     name: str
     what: str
@@ -47,6 +68,8 @@ class Property:
     value: Callable[[Any], Any]
     unset: Any = None
     removable: bool = True
+    shown: Callable[[Any, Version], Any] = lambda value, _: value
+    taken: Callable[[Call, Any], Awaitable[Restore]] = _nothing_unseen
 
 
 SOURCE = Noun("source", "/sources/{sourceId}", "sourceId", get_source, set_source_property,
@@ -73,7 +96,9 @@ FLOW_PROPERTIES = (
         "flow_collection",
         "the Flows that this one collects, in order",
         ref("flow-collection"),
-        lambda record: record.flow_collection and collection(record.flow_collection),
+        lambda record: record.flow_collection,
+        shown=collection,
+        taken=_collection_taken,
     ),
     Property("max_bit_rate", "the peak, in 1000 bit/s", _RATE, lambda record: record.max_bit_rate),
     Property("avg_bit_rate", "the mean, in 1000 bit/s", _RATE, lambda record: record.avg_bit_rate),
@@ -83,12 +108,15 @@ FLOW_PROPERTIES = (
 def _get_property(noun: Noun, prop: Property) -> Handler:
     async def handler(call: Call) -> Response:
         identifier = call.path[noun.parameter]
-        value = prop.value(await noun.read(call.ctx, identifier))
+        record = await noun.read(call.ctx, identifier)
+        if isinstance(record, Flow):
+            record = await visible_flow(call, record)
+        value = prop.value(record)
         if value is None:
             value = prop.unset
         if value is None:
             raise NotFound(f"{noun.kind}.{prop.name}", identifier)
-        return json_response(value)
+        return json_response(prop.shown(value, call.version))
 
     return handler
 
@@ -96,7 +124,8 @@ def _get_property(noun: Noun, prop: Property) -> Handler:
 def _put_property(noun: Noun, prop: Property) -> Handler:
     async def handler(call: Call) -> Response:
         value = _given(call, prop.name)
-        await noun.set_property(call.ctx, call.path[noun.parameter], prop.name, value)
+        more = await prop.taken(call, value)
+        await noun.set_property(call.ctx, call.path[noun.parameter], prop.name, value, **more)
         return no_content()
 
     return handler
@@ -104,7 +133,8 @@ def _put_property(noun: Noun, prop: Property) -> Handler:
 
 def _delete_property(noun: Noun, prop: Property) -> Handler:
     async def handler(call: Call) -> Response:
-        await noun.set_property(call.ctx, call.path[noun.parameter], prop.name, None)
+        more = await prop.taken(call, None)
+        await noun.set_property(call.ctx, call.path[noun.parameter], prop.name, None, **more)
         return no_content()
 
     return handler
@@ -142,7 +172,7 @@ def _property_resource(noun: Noun, prop: Property) -> Resource:
 def _get_tags(noun: Noun) -> Handler:
     async def handler(call: Call) -> Response:
         record = await noun.read(call.ctx, call.path[noun.parameter])
-        return json_response(record.tags or {})
+        return json_response(shown_tags(call.version, record.tags or {}))
 
     return handler
 
@@ -153,7 +183,7 @@ def _get_tag(noun: Noun) -> Handler:
         name = call.path["name"]
         if name not in record.tags:
             raise NotFound("tag", name)
-        return json_response(record.tags[name])
+        return json_response(shown_tag(call.version, record.tags[name]))
 
     return handler
 
@@ -161,8 +191,10 @@ def _get_tag(noun: Noun) -> Handler:
 def _put_tag(noun: Noun) -> Handler:
     async def handler(call: Call) -> Response:
         name = call.path["name"]
-        value = _given(call, f"tags.{name}")
-        await noun.set_tag(call.ctx, call.path[noun.parameter], name, value)
+        value = taken_tag(call.version, name, _given(call, f"tags.{name}"))
+        unseen = unseen_tags(call.version)
+        more = {} if unseen is None else {"restore": unseen.tag}
+        await noun.set_tag(call.ctx, call.path[noun.parameter], name, value, **more)
         return no_content()
 
     return handler

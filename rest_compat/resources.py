@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from starlette.responses import Response
 
 from rest_compat.parameters import Parameter, Query
+from rest_compat.versions import NEWEST, Version
 from tams_graphql.resolvers.context import Context
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -16,7 +17,8 @@ Schema: TypeAlias = Mapping[str, Any]
 class Call:
     """One request, read: `path` holds the decoded path parameters of `template`.
 
-    `body` is the JSON value of a method that takes one. URLs handed out start with `public_url`.
+    `body` is the JSON value of a method that takes one. URLs of this API that are handed out
+    start with `public_url`, which has the prefix of `version` if the request had it.
     """
 
     ctx: Context
@@ -24,6 +26,7 @@ class Call:
     path: Mapping[str, str]
     query: Query
     public_url: str
+    version: Version = NEWEST
     body: Any = None
 
 
@@ -49,7 +52,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A method of a resource. HEAD comes with GET by itself."""
+    """A method of a resource. HEAD comes with GET by itself.
+
+    `sees_hidden`: whether it does more than 404 below what the version of a request can't see.
+    """
 
     handler: Handler
     summary: str
@@ -57,6 +63,7 @@ class Operation:
     parameters: tuple[Parameter[Any], ...] = ()
     body: Body | None = None
     answers: Mapping[int, Told] = field(default_factory=dict)
+    sees_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From resources to routes: matched on the raw path, each method run the same five steps.
+"""From resources to routes: each version's, matched on the raw path, run the same five steps.
 
 1. The path is matched before percent-decoding, so that ids and tag names may hold ``/``.
 2. Malformed ids are 404. 3. The declared query parameters are read, then the body: 400, 413,
@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Mount, Router
 from starlette.types import Scope
 
 from rest_compat.catalogue import RESOURCES
@@ -21,6 +21,9 @@ from rest_compat.encoding import read_json
 from rest_compat.pages import docs_routes
 from rest_compat.parameters import Query
 from rest_compat.resources import Call, Resource
+from rest_compat.version_parameters import parameters
+from rest_compat.versions import NEWEST, VERSIONS, Version
+from rest_compat.visibility import refuse_hidden
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.resolvers.context import Context
 
@@ -44,12 +47,26 @@ def rest_router(
         max_body_bytes: the largest JSON body.
         docs: whether to serve ``/openapi.json``, ``/docs`` and ``/redoc``.
     """
+
+    def routes(version: Version, base_url: str) -> list[BaseRoute]:
+        return [
+            RawPathRoute(
+                resource.path,
+                _endpoint(resource, version, make_context, base_url, max_body_bytes),
+                methods=_methods(resource),
+            )
+            for resource in RESOURCES
+            if version.serves(resource.path)
+        ]
+
     router = APIRouter(redirect_slashes=False)
-    for resource in RESOURCES:
-        endpoint = _endpoint(resource, make_context, public_url, max_body_bytes)
-        router.routes.append(RawPathRoute(resource.path, endpoint, methods=_methods(resource)))
+    router.routes.extend(routes(NEWEST, public_url))
     if docs:
         router.routes.extend(docs_routes())
+    # Last, so that requests to the bare root pass none of them.
+    for version in VERSIONS:
+        own = Router(routes(version, public_url + version.prefix), redirect_slashes=False)
+        router.routes.append(Mount(version.prefix, app=own))
     return router
 
 
@@ -88,31 +105,37 @@ class RawPathRoute(APIRoute):
 
 def _endpoint(
     resource: Resource,
+    version: Version,
     make_context: Callable[[Request], Context],
     public_url: str,
     max_body_bytes: int,
 ) -> Callable[[Request], Any]:
+    reads = {
+        method: parameters(version, resource.path, operation.parameters)
+        for method, operation in resource.operations.items()
+    }
+
     async def endpoint(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         operation = resource.operations[method]
         path: Mapping[str, str] = request.path_params
         _check_ids(path)
-        query = Query.read(
-            request.scope["query_string"], operation.parameters, closed=method == "DELETE"
-        )
+        query = Query.read(request.scope["query_string"], *reads[method], closed=method == "DELETE")
         body = operation.body and await read_json(
             request, max_body_bytes, required=operation.body.required
         )
-        response = await operation.handler(
-            Call(
-                ctx=make_context(request),
-                template=resource.path,
-                path=path,
-                query=query,
-                public_url=public_url,
-                body=body,
-            )
+        call = Call(
+            ctx=make_context(request),
+            template=resource.path,
+            path=path,
+            query=query,
+            public_url=public_url,
+            version=version,
+            body=body,
         )
+        if not operation.sees_hidden:
+            await refuse_hidden(call)
+        response = await operation.handler(call)
         if request.method == "HEAD":
             response.body = b""
         return response

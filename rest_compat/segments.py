@@ -22,6 +22,8 @@ from rest_compat.parameters import (
 )
 from rest_compat.resources import LISTING_HEADERS, Body, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
+from rest_compat.version_rules import segment_model, taken_segments
+from rest_compat.visibility import is_hidden
 from tams_graphql.metadata.columns import column_values
 from tams_graphql.model.error_body import error_body
 from tams_graphql.model.errors import InvalidInput
@@ -60,11 +62,13 @@ OBJECT_TIMERANGE = Parameter(
 async def get_listing(call: Call) -> Response:
     """A page of segments, by time."""
     page = page_request(call, MAX_SEGMENTS_PER_PAGE)
+    # As those of a Flow that does not exist: there are none.
+    hidden = await is_hidden(call, "flow", call.path["flowId"])
     found = await list_segments(
         call.ctx,
         call.path["flowId"],
         page,
-        timerange=call.query[OVERLAPPING],
+        timerange=NEVER if hidden else call.query[OVERLAPPING],
         object_id=call.query[OBJECT_ID],
         columns=_columns(call),
     )
@@ -91,9 +95,13 @@ def segments_json(call: Call, columns: pa.Table) -> list[shapes.Json]:
     return shapes.segments(
         columns,
         _urls(call, columns, "instances_json"),
-        _urls(call, columns, "init_instances_json"),
+        None if _no_init(call) else _urls(call, columns, "init_instances_json"),
         object_range=call.query[OBJECT_TIMERANGE],
     )
+
+
+def _no_init(call: Call) -> bool:
+    return "init_object" in call.version.unknown["segment"]
 
 
 def _urls(call: Call, columns: pa.Table, name: str) -> list[list[shapes.Json]]:
@@ -119,9 +127,13 @@ async def post(call: Call) -> Response:
     several = isinstance(call.body, list)
     if not several and not isinstance(call.body, dict):
         raise InvalidInput("body", "type", "must be a segment or a list of segments")
-    posts = call.body if several else [call.body]
+    body = taken_segments(call.version, call.body)
     registration = await register_segments(
-        call.ctx, call.path["flowId"], posts, field_prefix="segments.{}" if several else ""
+        call.ctx,
+        call.path["flowId"],
+        body if several else [body],
+        field_prefix="segments.{}" if several else "",
+        model=segment_model(call.version),
     )
     if not registration.failed:
         return json_response(None, 201)
@@ -161,6 +173,7 @@ RESOURCES = (
         {
             "GET": Operation(
                 handler=get_listing,
+                sees_hidden=True,
                 summary="Segments of a Flow, by time",
                 description="Empty for a Flow that does not exist. `X-Paging-Timerange` tells"
                 " what the segments of the page span.",

@@ -22,7 +22,7 @@ async def get_root(call: Call) -> Response:
 
 async def get_service(call: Call) -> Response:
     """What the service tells about itself."""
-    return json_response(shapes.service(service_info(call.ctx)))
+    return json_response(shapes.service(service_info(call.ctx), call.version))
 
 
 async def get_storage_backends(call: Call) -> Response:
@@ -30,7 +30,8 @@ async def get_storage_backends(call: Call) -> Response:
     page = page_request(call)
     found = list_storage_backends(call.ctx, page, call.query[TAGS])
     headers = listing_headers(call, page, found.next_cursor, len(found.items))
-    return json_response([shapes.storage_backend(b) for b in found.items], headers=headers)
+    backends = [shapes.storage_backend(backend, call.version) for backend in found.items]
+    return json_response(backends, headers=headers)
 
 
 RESOURCES = (

@@ -1,4 +1,4 @@
-"""Records and columns in the JSON of spec 8.2: only what is set, under the spec's names."""
+"""Records and columns in the JSON of the spec: only what is set, and what the version knows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from rest_compat import version_rules as rules
+from rest_compat.versions import NEWEST, Version
 from tams_graphql.media.store import StorageBackend
 from tams_graphql.metadata.columns import column_values
 from tams_graphql.model.records import (
@@ -21,12 +23,13 @@ from tams_graphql.resolvers.urls import GetUrl
 from tams_graphql.timeline import TimeRange, format_timeranges, format_timestamps
 
 Json = dict[str, Any]
+STORE_TYPE = "http_object_store"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def present(members: Mapping[str, Any]) -> Json:
-    """The members that are set."""
-    return {name: value for name, value in members.items() if value is not None}
+def present(members: Mapping[str, Any], unknown: frozenset[str] = frozenset()) -> Json:
+    """The members that are set and not `unknown`."""
+    return {n: value for n, value in members.items() if value is not None and n not in unknown}
 
 
 def date_time(microseconds: int | None) -> str | None:
@@ -37,19 +40,21 @@ def date_time(microseconds: int | None) -> str | None:
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def service(info: ServiceInfo) -> Json:
-    """Spec 8.2, `service.json`."""
+def service(info: ServiceInfo, version: Version = NEWEST) -> Json:
+    """`service.json`."""
     return present(
         {
             "name": info.name,
             "description": info.description,
             "type": info.type,
-            "api_version": info.api_version,
+            "api_version": version.name,
             "service_version": info.service_version,
             "event_stream_mechanisms": info.event_stream_mechanisms or None,
             "min_object_timeout": f"{info.min_object_timeout}:0",
             "min_presigned_url_timeout": f"{info.min_presigned_url_timeout}:0",
-        }
+            "media_store": {"type": STORE_TYPE} if version.has("media_store") else None,
+        },
+        version.unknown["service"],
     )
 
 
@@ -64,15 +69,16 @@ def _backend_details(backend: StorageBackend) -> Json:
     }
 
 
-def storage_backend(backend: StorageBackend) -> Json:
-    """Spec 8.2, an item of `storage-backends-list.json`."""
+def storage_backend(backend: StorageBackend, version: Version = NEWEST) -> Json:
+    """An item of `storage-backends-list.json`."""
     return present(
         {
             "id": backend.id,
             "label": backend.label,
             **_backend_details(backend),
             "default_storage": backend.default_storage,
-        }
+        },
+        version.unknown["storage_backend"],
     )
 
 
@@ -94,16 +100,27 @@ def deletion_request(request: DeletionRequest) -> Json:
     )
 
 
-def collection(items: Iterable[CollectionItem]) -> list[Json]:
-    """Spec 8.2, `flow-collection.json`, and the like for Sources."""
+def collection(items: Iterable[CollectionItem], version: Version = NEWEST) -> list[Json]:
+    """`flow-collection.json`, and the like for Sources."""
     return [
-        present({"id": item.id, "role": item.role, "container_mapping": item.container_mapping})
+        present(
+            {
+                "id": item.id,
+                "role": rules.shown_role(version, item.role),
+                "container_mapping": item.container_mapping,
+            }
+        )
         for item in items
     ]
 
 
-def source(record: Source, collects: Sequence[CollectionItem], by: Sequence[str]) -> Json:
-    """Spec 8.2, `source.json`, with the Sources it collects and those that collect it."""
+def source(
+    record: Source,
+    collects: Sequence[CollectionItem],
+    by: Sequence[str],
+    version: Version = NEWEST,
+) -> Json:
+    """`source.json`, with the Sources it collects and those that collect it."""
     return present(
         {
             "id": record.id,
@@ -114,15 +131,20 @@ def source(record: Source, collects: Sequence[CollectionItem], by: Sequence[str]
             "updated_by": record.updated_by,
             "created": date_time(record.created_us),
             "updated": date_time(record.updated_us),
-            "tags": record.tags or None,
-            "source_collection": collection(collects) or None,
+            "tags": rules.shown_tags(version, record.tags) or None,
+            "source_collection": collection(collects, version) or None,
             "collected_by": list(by) or None,
         }
     )
 
 
-def flow(record: Flow, by: Sequence[str], timerange: TimeRange | None = None) -> Json:
-    """Spec 8.2, `flow-get.json`, with the Flows that collect it and, if given, its timerange."""
+def flow(
+    record: Flow,
+    by: Sequence[str],
+    timerange: TimeRange | None = None,
+    version: Version = NEWEST,
+) -> Json:
+    """`flow-get.json`, with the Flows that collect it and, if given, its timerange."""
     collects = record.flow_collection
     return present(
         {
@@ -132,17 +154,17 @@ def flow(record: Flow, by: Sequence[str], timerange: TimeRange | None = None) ->
             "description": record.description,
             "format": record.format,
             "profile_id": record.profile_id,
-            "codec": record.codec,
-            "container": record.container,
+            "codec": rules.shown_mime(version, record.codec),
+            "container": rules.shown_mime(version, record.container),
             "avg_bit_rate": record.avg_bit_rate,
             "max_bit_rate": record.max_bit_rate,
             "segment_duration": record.segment_duration,
             "container_mapping": record.container_mapping,
-            "essence_parameters": record.essence_parameters,
+            "essence_parameters": rules.shown_essence(version, record),
             "generation": record.generation,
             "status": record.status,
             "read_only": record.read_only,
-            "tags": record.tags or None,
+            "tags": rules.shown_tags(version, record.tags) or None,
             "metadata_version": record.metadata_version,
             "created_by": record.created_by,
             "updated_by": record.updated_by,
@@ -150,16 +172,20 @@ def flow(record: Flow, by: Sequence[str], timerange: TimeRange | None = None) ->
             "metadata_updated": date_time(record.metadata_updated_us),
             "segments_updated": date_time(record.segments_updated_us),
             "timerange": None if timerange is None else str(timerange),
-            "flow_collection": None if collects is None else collection(collects),
+            "flow_collection": None if collects is None else collection(collects, version),
             "collected_by": list(by) or None,
-        }
+        },
+        version.unknown["flow"],
     )
 
 
-def get_urls(urls: Sequence[GetUrl], *, verbose: bool) -> list[Json]:
+def get_urls(
+    urls: Sequence[GetUrl], *, verbose: bool, unknown: frozenset[str] = frozenset()
+) -> list[Json]:
     """The `get_urls` of an object; where the bytes are kept only if `verbose` (spec 8.2)."""
     shape = _verbose_url if verbose else _brief_url
-    return [shape(url) for url in urls]
+    shown = [shape(url) for url in urls]
+    return [present(url, unknown) for url in shown] if unknown else shown
 
 
 def _brief_url(url: GetUrl) -> Json:
@@ -176,9 +202,13 @@ def _verbose_url(url: GetUrl) -> Json:
 
 
 def media_object(
-    record: MediaObject, flow_ids: Sequence[str], urls: list[Json], init_urls: list[Json]
+    record: MediaObject,
+    flow_ids: Sequence[str],
+    urls: list[Json],
+    init_urls: list[Json],
+    version: Version = NEWEST,
 ) -> Json:
-    """Spec 8.2, `object.json`."""
+    """`object.json`."""
     init = record.init_object_id
     return present(
         {
@@ -189,7 +219,8 @@ def media_object(
             "key_frame_count": record.key_frame_count,
             "get_urls": urls,
             "init_object": None if init is None else {"id": init, "get_urls": init_urls},
-        }
+        },
+        version.unknown["object"],
     )
 
 
@@ -204,14 +235,18 @@ SEGMENT_COLUMNS = (
 
 
 def segments(
-    columns: pa.Table, urls: list[list[Json]], init_urls: list[list[Json]], *, object_range: bool
+    columns: pa.Table,
+    urls: list[list[Json]],
+    init_urls: list[list[Json]] | None,
+    *,
+    object_range: bool,
 ) -> list[Json]:
-    """Spec 8.2, a list of `flow-segment.json`.
+    """A list of `flow-segment.json`.
 
     Args:
         columns: rows of `metadata.tables.SEGMENTS`.
         urls: the `get_urls` of each row.
-        init_urls: those of each row's initialisation object.
+        init_urls: those of each row's initialisation object; ``None`` not to tell of it.
         object_range: whether to tell the timerange of each row's object.
     """
     members = {
@@ -225,7 +260,9 @@ def segments(
         "sample_count": column_values(columns["sample_count"]),
         "key_frame_count": column_values(columns["key_frame_count"]),
         "get_urls": urls,
-        "init_object": _init_objects(columns["init_object_id"], init_urls),
+        "init_object": ()
+        if init_urls is None
+        else _init_objects(columns["init_object_id"], init_urls),
     }
     return _rows(members)
 

@@ -18,9 +18,10 @@ from rest_compat.parameters import (
 )
 from rest_compat.resources import LISTING_HEADERS, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
+from rest_compat.version_rules import shown_formats
+from rest_compat.visibility import visible_ids, visible_items
 from tams_graphql.model.records import Source
 from tams_graphql.model.vocabulary import ContentFormat, SourceSort
-from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.filters import SourceFilter
 from tams_graphql.resolvers.sources import (
     get_source,
@@ -52,18 +53,23 @@ SORT: Parameter[SourceSort] = Parameter(
 TAGS = TagParameter("tag", "Sources")
 
 
-async def source_json(ctx: Context, source: Source) -> shapes.Json:
+async def source_json(call: Call, source: Source) -> shapes.Json:
     """A Source with its collections; one read of each kind for all Sources of a tick."""
     collects, by = await asyncio.gather(
-        source_collection(ctx, source.id), source_collected_by(ctx, source.id)
+        source_collection(call.ctx, source.id), source_collected_by(call.ctx, source.id)
     )
-    return shapes.source(source, collects, by)
+    return shapes.source(
+        source,
+        await visible_items(call, "source", collects),
+        await visible_ids(call, "source", by),
+        call.version,
+    )
 
 
 async def get_one(call: Call) -> Response:
     """One Source."""
     source = await get_source(call.ctx, call.path["sourceId"])
-    return json_response(await source_json(call.ctx, source))
+    return json_response(await source_json(call, source))
 
 
 async def get_listing(call: Call) -> Response:
@@ -72,12 +78,13 @@ async def get_listing(call: Call) -> Response:
     filters = SourceFilter(
         label=call.query[LABEL],
         format=call.query[FORMAT],
+        formats=shown_formats(call.version),
         tags=call.query[TAGS],
         collected_by=call.query[COLLECTED_BY],
         sort=call.query[SORT],
     )
     found = await list_sources(call.ctx, filters, page)
-    items = await asyncio.gather(*(source_json(call.ctx, source) for source in found.items))
+    items = await asyncio.gather(*(source_json(call, source) for source in found.items))
     headers = listing_headers(call, page, found.next_cursor, len(items))
     return json_response(items, headers=headers)
 

@@ -5,26 +5,28 @@ from starlette.responses import Response
 from rest_compat.encoding import json_response
 from rest_compat.resources import Body, Call, Operation, Resource, Told
 from rest_compat.schemas import ref
-from rest_compat.shapes import Json
+from rest_compat.shapes import Json, present
+from rest_compat.version_rules import taken_storage
 from tams_graphql.model.errors import InvalidInput
-from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.storage import AllocatedObject, allocate_storage, upload_request
 
 
-def _allocated(ctx: Context, allocated: AllocatedObject) -> Json:
-    upload = upload_request(ctx, allocated)
+def _allocated(call: Call, allocated: AllocatedObject) -> Json:
+    upload = upload_request(call.ctx, allocated)
     put_url: Json = {"url": upload.url, "content-type": upload.content_type}
     if upload.headers:
         put_url["headers"] = upload.headers
-    return {"object_id": allocated.object_id, "put_url": put_url, "presigned": True}
+    members = {"object_id": allocated.object_id, "put_url": put_url, "presigned": True}
+    return present(members, call.version.unknown["storage_answer"])
 
 
 async def post(call: Call) -> Response:
     """Allocate storage for new objects."""
     if not isinstance(call.body, dict):
         raise InvalidInput("body", "type", "must be a JSON object")
-    allocated = await allocate_storage(call.ctx, call.path["flowId"], call.body)
-    return json_response({"media_objects": [_allocated(call.ctx, one) for one in allocated]}, 201)
+    body = taken_storage(call.version, call.body)
+    allocated = await allocate_storage(call.ctx, call.path["flowId"], body)
+    return json_response({"media_objects": [_allocated(call, one) for one in allocated]}, 201)
 
 
 RESOURCES = (

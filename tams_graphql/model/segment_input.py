@@ -77,11 +77,22 @@ Nanoseconds: TypeAlias = Annotated[int, BeforeValidator(_timestamp)]
 StoredTimeRange: TypeAlias = Annotated[InstanceOf[TimeRange], BeforeValidator(_timerange)]
 
 
+WebUrl: TypeAlias = Annotated[str, AfterValidator(_web_url)]
+Label: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
+
+
 class UncontrolledUrl(Body):
     """Where a client says that an object's bytes are, too."""
 
-    url: Annotated[str, AfterValidator(_web_url)]
-    label: Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
+    url: WebUrl
+    label: Label
+
+
+class UnlabelledUrl(Body):
+    """The same in versions 6.0 and 7.0, where a label may be missing."""
+
+    url: WebUrl
+    label: Omittable[Label] = None
 
 
 class SegmentPost(Body):
@@ -102,3 +113,9 @@ class SegmentPost(Body):
     def on_object(self) -> TimeRange:
         """The segment on the media object's own timeline: `timerange` - `ts_offset`."""
         return self.timerange.shifted(-(self.ts_offset or 0))
+
+
+class UnlabelledSegmentPost(SegmentPost):
+    """A segment of versions 6.0 and 7.0."""
+
+    get_urls: Omittable[list[UnlabelledUrl]] = None  # type: ignore[assignment]

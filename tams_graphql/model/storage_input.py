@@ -13,10 +13,11 @@ MAX_OBJECT_ID: Final = 1024
 """The longest object id, in characters."""
 
 _TOKEN: Final = "[0-9A-Za-z!#$%&'*+.^_`|~-]+"  # noqa: S105 - what RFC 7231 calls so
-_MIME_TYPE: Final = (
+MIME_TYPE_PATTERN: Final = (
     "^(application|audio|font|example|image|message|model|multipart|text|video"
     f"|x-{_TOKEN})/{_TOKEN}$"
 )
+"""A registered kind of media type, or ``x-`` and a token (spec 8.2, `mime-type.json`)."""
 
 
 def _object_id(value: str) -> str:
@@ -44,7 +45,7 @@ class StoragePost(Body):
     limit: Omittable[Annotated[int, Field(ge=1)]] = None
     object_ids: Omittable[list[ObjectId]] = None
     storage_id: Omittable[UUIDText] = None
-    content_type: Omittable[Annotated[str, Field(pattern=_MIME_TYPE)]] = None
+    content_type: Omittable[Annotated[str, Field(pattern=MIME_TYPE_PATTERN)]] = None
     presigned: Omittable[bool] = None
 
     @model_validator(mode="after")

@@ -34,6 +34,11 @@ def tag_value(name: str, value: Any) -> TagValue:
     return checked
 
 
+def joined_tag(value: TagValue) -> str:
+    """A tag as one string, the values of a list joined with commas (versions 6.0 and 7.0)."""
+    return value if isinstance(value, str) else ",".join(value)
+
+
 def tag_values(value: TagValue) -> list[str]:
     """The values of a tag, whether it is a list or not."""
     return [value] if isinstance(value, str) else value

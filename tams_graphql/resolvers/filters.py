@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tams_graphql.model.records import Tags
-from tams_graphql.model.tags import tag_values
+from tams_graphql.model.tags import joined_tag, tag_values
 from tams_graphql.model.vocabulary import ContentFormat, FlowSort, FlowStatus, SourceSort
 from tams_graphql.timeline import TimeRange
 
@@ -13,13 +13,15 @@ from tams_graphql.timeline import TimeRange
 class TagFilter:
     """Resources whose tag `name` has one of `any_of`, or (`exists`) has or lacks the tag.
 
-    Exactly one of `any_of` and `exists` is given. A tag that is a list matches if one of its
-    values does (spec 8.2, ``tag.{name}`` and ``tag_exists.{name}``).
+    Exactly one of `any_of`, `exists` and `joined` is given. A tag that is a list matches if one
+    of its values does (spec 8.2, ``tag.{name}`` and ``tag_exists.{name}``). `joined` is what
+    `joined_tag` shows of the tag (DECISIONS: versions 6.0 and 7.0).
     """
 
     name: str
     any_of: tuple[str, ...] | None = None
     exists: bool | None = None
+    joined: str | None = None
 
 
 def matches_tags(tags: Tags, filters: Sequence[TagFilter]) -> bool:
@@ -28,6 +30,8 @@ def matches_tags(tags: Tags, filters: Sequence[TagFilter]) -> bool:
 
 
 def _matches_tag(tags: Tags, one: TagFilter) -> bool:
+    if one.joined is not None:
+        return one.name in tags and joined_tag(tags[one.name]) == one.joined
     if one.any_of is None:
         return (one.name in tags) == bool(one.exists)
     return one.name in tags and not set(tag_values(tags[one.name])).isdisjoint(one.any_of)
@@ -35,10 +39,14 @@ def _matches_tag(tags: Tags, one: TagFilter) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFilter:
-    """An AND of what is given. `collected_by`: ids of collecting sources, empty: top level."""
+    """An AND of what is given. `collected_by`: ids of collecting sources, empty: top level.
+
+    `formats`: any of these.
+    """
 
     label: str | None = None
     format: ContentFormat | None = None
+    formats: tuple[ContentFormat, ...] | None = None
     tags: tuple[TagFilter, ...] = ()
     collected_by: tuple[str, ...] | None = None
     sort: SourceSort = SourceSort.CREATED
@@ -48,12 +56,14 @@ class SourceFilter:
 class FlowFilter:
     """An AND of what is given. An empty `timerange` asks for flows without content.
 
-    `collected_by`: ids of collecting flows; empty: only flows that no flow collects.
+    `collected_by`: ids of collecting flows; empty: only flows that no flow collects. `formats`:
+    any of these.
     """
 
     source_id: str | None = None
     timerange: TimeRange | None = None
     format: ContentFormat | None = None
+    formats: tuple[ContentFormat, ...] | None = None
     codec: str | None = None
     container: str | None = None
     profile_id: str | None = None

@@ -44,6 +44,8 @@ def _equalities(filters: FlowFilter) -> list[Filter]:
         value = getattr(filters, name)
         if value is not None:
             where.append(OneOf(name, (value,)))
+    if filters.formats is not None:
+        where.append(OneOf("format", tuple(one.value for one in filters.formats)))
     if filters.format is None and any(getattr(filters, name) is not None for name in _SIZES):
         where.append(OneOf("format", (ContentFormat.VIDEO.value,)))
     if filters.init_segments is not None:

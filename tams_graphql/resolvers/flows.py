@@ -11,9 +11,9 @@ from tams_graphql.metadata import engine, tables
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Changes, Command, Key, Scan, View
 from tams_graphql.model.errors import NotFound
-from tams_graphql.model.flow_input import flow_input
+from tams_graphql.model.flow_input import FlowInput, flow_input
 from tams_graphql.model.identifiers import known_form
-from tams_graphql.model.records import DeletionRequest, Flow, TagValue
+from tams_graphql.model.records import DeletionRequest, Flow, Tags, TagValue
 from tams_graphql.model.tags import tag_value
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.collections import load_flow_collected_by
@@ -105,10 +105,23 @@ async def flow_collected_by(ctx: Context, flow_id: str) -> tuple[str, ...]:
     return await ctx.loaders.load("flow collected by", batch, flow_id)
 
 
-async def put_flow(ctx: Context, flow_id: str, body: Mapping[str, Any]) -> PutFlow:
+async def put_flow(
+    ctx: Context,
+    flow_id: str,
+    body: Mapping[str, Any],
+    *,
+    restore: Callable[[Mapping[str, Any], Flow], Mapping[str, Any]] | None = None,
+) -> PutFlow:
     """Create or replace a Flow from the JSON body of spec 8.2 `flow-put.json`.
 
     An equal body changes nothing. The source comes with its first flow.
+
+    Args:
+        ctx: the request.
+        flow_id: which Flow.
+        body: the JSON body.
+        restore: the body to read instead of `body` if this Flow is replaced: with what the
+            client can't see of it (DECISIONS, versions). Pure; it may be called again.
 
     Raises:
         NotFound: the body's id differs from `flow_id`, or `flow_id` is malformed.
@@ -117,48 +130,86 @@ async def put_flow(ctx: Context, flow_id: str, body: Mapping[str, Any]) -> PutFl
     """
     authorise(ctx, Action.WRITE, "flow", flow_id)
     known_form("flow", flow_id)
-    given = flow_input(body)
-    if given.id != flow_id:
-        raise NotFound("flow", flow_id)
+    # Whether the body is a valid one depends on what is stored, if that fills it up.
+    known = _named_flow(flow_id, body) if restore is None else None
     stamp = Stamp.of(ctx)
 
     def command(view: View) -> Changes[PutFlow]:
         edits = Edits()
         current = stored_flow(view, flow_id)
+        whole = body if restore is None or current is None else restore(body, current)
+        given = known or _named_flow(flow_id, whole)
+        if known is None:
+            view.rely_on(*relied_on(given))
         if current is None:
             return edits.changes(PutFlow(create_flow(view, edits, given, stamp), created=True))
         flow = replace_flow(view, edits, current, given, stamp)
         return edits.changes(PutFlow(flow, created=False))
 
-    return await _commit(ctx, command, relied_on(given))
+    this = [engine.flow(flow_id), engine.creation("flow", flow_id)]
+    return await _commit(ctx, command, this if known is None else relied_on(known))
 
 
-async def set_flow_property(ctx: Context, flow_id: str, name: str, value: Any | None) -> Flow:
+def _named_flow(flow_id: str, body: Mapping[str, Any]) -> FlowInput:
+    given = flow_input(body)
+    if given.id != flow_id:
+        raise NotFound("flow", flow_id)
+    return given
+
+
+async def set_flow_property(
+    ctx: Context,
+    flow_id: str,
+    name: str,
+    value: Any | None,
+    *,
+    restore: Callable[[Any, Flow], Any] | None = None,
+) -> Flow:
     """Set one property, ``None`` removes it.
 
-    `name`: ``label``, ``description``, ``read_only``, ``max_bit_rate``, ``avg_bit_rate`` or
-    ``flow_collection`` (a JSON list as spec 8.2 `flow-collection.json`).
+    Args:
+        ctx: the request.
+        flow_id: which Flow.
+        name: ``label``, ``description``, ``read_only``, ``max_bit_rate``, ``avg_bit_rate`` or
+            ``flow_collection`` (a JSON list as spec 8.2 `flow-collection.json`).
+        value: the value.
+        restore: the value to set instead, as `put_flow`.
 
     Raises:
         NotFound, InvalidInput, Forbidden: as `put_flow`; ``read_only`` can always be set.
     """
-    value = property_value(FLOW_PROPERTIES, name, value)
-    return await _revise(
-        ctx, flow_id, lambda flow: replace(flow, **{name: value}), always=name == "read_only"
-    )
+    checked = property_value(FLOW_PROPERTIES, name, value)
+
+    def change(flow: Flow) -> Flow:
+        if restore is None:
+            return replace(flow, **{name: checked})
+        whole = property_value(FLOW_PROPERTIES, name, restore(value, flow))
+        return replace(flow, **{name: whole})
+
+    return await _revise(ctx, flow_id, change, always=name == "read_only")
 
 
-async def set_flow_tag(ctx: Context, flow_id: str, name: str, value: TagValue | None) -> Flow:
-    """Set one tag; ``None`` removes it.
+async def set_flow_tag(
+    ctx: Context,
+    flow_id: str,
+    name: str,
+    value: TagValue | None,
+    *,
+    restore: Callable[[Any, str, Tags], TagValue] | None = None,
+) -> Flow:
+    """Set one tag; ``None`` removes it. `restore`: the value to set instead, as `put_flow`.
 
     Raises:
         NotFound, InvalidInput, Forbidden.
     """
     if value is not None:
         value = tag_value(name, value)
-    return await _revise(
-        ctx, flow_id, lambda flow: replace(flow, tags=with_tag(flow.tags, name, value))
-    )
+
+    def change(flow: Flow) -> Flow:
+        given = value if restore is None else restore(value, name, flow.tags)
+        return replace(flow, tags=with_tag(flow.tags, name, given))
+
+    return await _revise(ctx, flow_id, change)
 
 
 async def update_flow(

@@ -10,6 +10,8 @@ from tams_graphql.resolvers.filters import TagFilter, matches_tags
 from tams_graphql.resolvers.listing import FEW, Check, check_text
 from tams_graphql.resolvers.reading import Found
 
+_MOST_PARTS = 32
+
 
 def check_tags(filters: Sequence[TagFilter]) -> tuple[Check, ...]:
     """The exact test of `filters`, on the tags in the row itself."""
@@ -28,7 +30,7 @@ async def tagged(
     """For each filter that asks for tags and names few resources, their ids."""
     found = []
     for one in filters:
-        check_text("tags", "".join([one.name, *(one.any_of or ())]))
+        check_text("tags", "".join([one.name, one.joined or "", *(one.any_of or ())]))
         ids = await _with_tag(metadata, kind, one)
         if ids is not None:
             found.append(ids)
@@ -58,12 +60,21 @@ def common(sets: Iterable[frozenset[str]]) -> frozenset[str] | None:
     return narrowed
 
 
+def _may_begin_with(joined: str) -> list[str] | None:
+    """The values that a tag's first one can be if all of them, joined, are `joined`."""
+    parts = joined.split(",")
+    if len(parts) > _MOST_PARTS:
+        return None
+    return [",".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
 async def _with_tag(metadata: MetadataEngine, kind: str, one: TagFilter) -> frozenset[str] | None:
-    if one.any_of is None and not one.exists:
+    values = one.any_of if one.joined is None else _may_begin_with(one.joined)
+    if values is None and not one.exists:
         return None
     prefixes: list[Key] = [(kind, one.name)]
-    if one.any_of is not None:
-        prefixes = [(kind, one.name, value) for value in sorted(set(one.any_of))]
+    if values is not None:
+        prefixes = [(kind, one.name, value) for value in sorted(set(values))]
     scan = Scan(table=TAGS, limit=FEW + 1, columns=TAGS.key)
     ids = (await metadata.first_per_key(scan, prefixes))["resource_id"].to_pylist()
     return frozenset(ids) if len(ids) <= FEW else None

@@ -16,7 +16,7 @@ from typing import Any
 
 from tams_graphql.model.errors import InvalidInput, Overlap
 from tams_graphql.model.records import Flow, Instance
-from tams_graphql.model.segment_input import SegmentPost, UncontrolledUrl
+from tams_graphql.model.segment_input import SegmentPost, UncontrolledUrl, UnlabelledUrl
 from tams_graphql.resolvers.instances import format_instances, parse_instances
 from tams_graphql.resolvers.occupancy import Occupancy, Segment
 from tams_graphql.resolvers.references import (
@@ -186,7 +186,8 @@ class Registrar:
     ) -> Mapping[str, Any]:
         instances = parse_instances(media["instances_json"])
         for index, given in enumerate(post.get_urls or ()):
-            if given.label in {one.label for one in (post.get_urls or ())[:index]}:
+            earlier = {one.label for one in (post.get_urls or ())[:index]}
+            if given.label is not None and given.label in earlier:
                 message = f"label {given.label!r} is given twice"
                 raise InvalidInput(f"{field}get_urls.{index}.label", "label.duplicate", message)
             instances = with_uncontrolled(
@@ -197,7 +198,7 @@ class Registrar:
 
 def with_uncontrolled(
     instances: tuple[Instance, ...],
-    given: UncontrolledUrl,
+    given: UncontrolledUrl | UnlabelledUrl,
     backend_labels: Collection[str],
     field: str,
 ) -> tuple[Instance, ...]:
@@ -215,10 +216,10 @@ def with_uncontrolled(
     instance = Instance(url=given.url, label=given.label)
     if instance in instances:
         return instances
-    if given.label in backend_labels:
+    if given.label is not None and given.label in backend_labels:
         message = f"label {given.label!r} is kept for a storage backend"
         raise InvalidInput(f"{field}label", "label.reserved", message)
-    if any(given.label == one.label for one in instances):
+    if given.label is not None and any(given.label == one.label for one in instances):
         message = f"label {given.label!r} is taken by another URL of the object"
         raise InvalidInput(f"{field}label", "label.taken", message)
     if len(instances) >= MAX_INSTANCES:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -154,7 +155,12 @@ async def count_segments(ctx: Context, flow_id: str, timerange: TimeRange | None
 
 
 async def register_segments(
-    ctx: Context, flow_id: str, posts: Sequence[Any], *, field_prefix: str = "segments.{}"
+    ctx: Context,
+    flow_id: str,
+    posts: Sequence[Any],
+    *,
+    field_prefix: str = "segments.{}",
+    model: type[SegmentPost] = SegmentPost,
 ) -> Registration:
     """Attach media objects to a flow's timeline.
 
@@ -167,6 +173,7 @@ async def register_segments(
         posts: the segments.
         field_prefix: what errors call an item, with ``{}`` for its index; empty when a single
             segment was sent by itself.
+        model: how a segment is read.
 
     Raises:
         NotFound: the flow does not exist.
@@ -180,7 +187,7 @@ async def register_segments(
         message = f"a request has at most {MAX_SEGMENTS_PER_REQUEST} segments"
         raise TooLarge(message, (Problem("segments", "too_many", message),))
     prefixes = [field_prefix.format(index) for index in range(len(posts))]
-    read = await _read_all(posts, prefixes)
+    read = await _read_all(model, posts, prefixes)
     valid = [post for post in read if isinstance(post, SegmentPost)]
     labels = backend_labels(ctx)
     now_us = ctx.clock()
@@ -204,20 +211,20 @@ async def register_segments(
 
 
 async def _read_all(
-    posts: Sequence[Any], prefixes: Sequence[str]
+    model: type[SegmentPost], posts: Sequence[Any], prefixes: Sequence[str]
 ) -> list[SegmentPost | InvalidInput]:
     read: list[SegmentPost | InvalidInput] = []
     for first in range(0, len(posts), READ_AT_ONCE):
         part = slice(first, first + READ_AT_ONCE)
-        read += map(_read, posts[part], prefixes[part])
+        read += map(partial(_read, model), posts[part], prefixes[part])
         # Reading a full request takes 0.3 s, which no other request should have to wait for.
         await asyncio.sleep(0)
     return read
 
 
-def _read(post: Any, prefix: str) -> SegmentPost | InvalidInput:
+def _read(model: type[SegmentPost], post: Any, prefix: str) -> SegmentPost | InvalidInput:
     try:
-        return validated(SegmentPost, post, prefix)
+        return validated(model, post, prefix)
     except InvalidInput as error:
         return error
 

@@ -20,6 +20,8 @@ async def source_listing(ctx: Context, filters: SourceFilter) -> Listing[Source]
         where.append(OneOf("label", (filters.label,)))
     if filters.format is not None:
         where.append(OneOf("format", (filters.format.value,)))
+    if filters.formats is not None:
+        where.append(OneOf("format", tuple(one.value for one in filters.formats)))
     top_level = (_top_level(ctx),) if filters.collected_by == () else ()
     return Listing(
         name=f"sources:{filters.sort.value}",

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from tams_graphql.metadata import engine, tables
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Changes, View
 from tams_graphql.model.errors import NotFound
 from tams_graphql.model.identifiers import known_form
-from tams_graphql.model.records import CollectionItem, Source, TagValue
+from tams_graphql.model.records import CollectionItem, Source, Tags, TagValue
 from tams_graphql.model.tags import tag_value
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.collections import (
@@ -69,8 +70,22 @@ async def set_source_property(ctx: Context, source_id: str, name: str, value: st
     return await _revise(ctx, source_id, lambda source: replace(source, **change))
 
 
-async def set_source_tag(ctx: Context, source_id: str, name: str, value: TagValue | None) -> Source:
+async def set_source_tag(
+    ctx: Context,
+    source_id: str,
+    name: str,
+    value: TagValue | None,
+    *,
+    restore: Callable[[Any, str, Tags], TagValue] | None = None,
+) -> Source:
     """Set one tag; ``None`` removes it.
+
+    Args:
+        ctx: the request.
+        source_id: which Source.
+        name: the tag's.
+        value: its value.
+        restore: given that, its name and the stored tags: the value to set instead.
 
     Raises:
         NotFound: no such source, or (when removing) no such tag.
@@ -78,9 +93,12 @@ async def set_source_tag(ctx: Context, source_id: str, name: str, value: TagValu
     """
     if value is not None:
         value = tag_value(name, value)
-    return await _revise(
-        ctx, source_id, lambda source: replace(source, tags=with_tag(source.tags, name, value))
-    )
+
+    def change(source: Source) -> Source:
+        given = value if restore is None else restore(value, name, source.tags)
+        return replace(source, tags=with_tag(source.tags, name, given))
+
+    return await _revise(ctx, source_id, change)
 
 
 async def update_source(

@@ -1,7 +1,7 @@
 """The official specification beside the repository, and what it says about our answers."""
 
 import json
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ from referencing.jsonschema import DRAFT202012
 
 from rest_compat.catalogue import RESOURCES
 
-FOLDER = Path(__file__).parents[3] / "shared" / "spec" / "8.2"
+FOLDER = Path(__file__).parents[3] / "shared" / "spec"
 _URI = "urn:official"
 # DECISIONS: these are answered whether or not the spec documents them for the operation.
 ALWAYS_POSSIBLE = {400, 404, 405, 413, 415}
 
 
 class Official:
-    """The 8.2 document: its operations, schemas and examples."""
+    """The document of one version: its operations, schemas and examples."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -85,8 +85,10 @@ class Official:
         self.check(schema, value)
 
 
-def find_official() -> Official:
-    """The official document, or skip."""
-    if not FOLDER.is_dir():
-        pytest.skip(f"the official specification is not at {FOLDER}")
-    return Official(FOLDER)
+@cache
+def find_official(version: str = "8.2") -> Official:
+    """The official document of a version, or skip."""
+    folder = FOLDER / version
+    if not folder.is_dir():
+        pytest.skip(f"the official specification is not at {folder}")
+    return Official(folder)

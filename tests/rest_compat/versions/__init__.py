@@ -1,0 +1,1 @@
+"""What the versions of the specification do differently, under their prefixes."""
