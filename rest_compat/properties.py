@@ -14,8 +14,13 @@ from rest_compat.encoding import json_response, no_content
 from rest_compat.resources import Body, Call, Handler, Operation, Resource, Schema, Told
 from rest_compat.schemas import ref
 from rest_compat.shapes import collection
-from rest_compat.version_rules import shown_tag, shown_tags, taken_collection, taken_tag
-from rest_compat.version_rules import unseen as unseen_tags
+from rest_compat.version_rules import (
+    shown_tag,
+    shown_tags,
+    taken_collection,
+    taken_tag,
+    unseen_tag,
+)
 from rest_compat.versions import Version
 from rest_compat.visibility import refuse_hidden_members, unseen_by, visible_flow
 from tams_graphql.model.errors import InvalidInput, NotFound
@@ -192,7 +197,7 @@ def _put_tag(noun: Noun) -> Handler:
     async def handler(call: Call) -> Response:
         name = call.path["name"]
         value = taken_tag(call.version, name, _given(call, f"tags.{name}"))
-        unseen = unseen_tags(call.version)
+        unseen = unseen_tag(call.version)
         more = {} if unseen is None else {"restore": unseen.tag}
         await noun.set_tag(call.ctx, call.path[noun.parameter], name, value, **more)
         return no_content()

@@ -39,8 +39,8 @@ def shown_tags(version: Version, tags: Tags) -> Tags:
 
 
 def shown_tag(version: Version, value: TagValue) -> TagValue:
-    """One tag's value as `version` shows it."""
-    return joined_tag(value) if version.has("joined_tags") else value
+    """A tag's value as `version` shows it by itself."""
+    return joined_tag(value) if version.has("joined_single_tags") else value
 
 
 def shown_role(version: Version, role: str | None) -> str | None:
@@ -100,12 +100,13 @@ def taken_flow(version: Version, body: Json) -> Json:
 
 
 def taken_tag(version: Version, name: str, value: Any) -> Any:
-    """The value of a tag.
+    """The value of a tag that is put by itself.
 
     Raises:
-        InvalidInput: it is a list, which `version` does not have.
+        InvalidInput: it is a list, which `version` does not have there.
     """
-    _refuse(_tag_problems(version, {name: value}))
+    if version.has("joined_single_tags"):
+        _refuse(_tag_problems(version, {name: value}))
     return value
 
 
@@ -172,6 +173,11 @@ def unseen(version: Version, seen_members: Iterable[str] | None = None) -> Unsee
     )
 
 
+def unseen_tag(version: Version) -> Unseen | None:
+    """What a client of `version` can't see of a tag by itself; ``None`` if it sees everything."""
+    return Unseen(joins_tags=True) if version.has("joined_single_tags") else None
+
+
 def _refuse(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
@@ -184,7 +190,8 @@ def _flow_problems(version: Version, body: Json) -> Iterator[Problem]:
     if version.has("strict_mime"):
         yield from _mime_problems(body)
     tags = body.get("tags")
-    yield from _tag_problems(version, tags if isinstance(tags, dict) else {})
+    if version.has("joined_tags") and isinstance(tags, dict):
+        yield from _tag_problems(version, tags)
     yield from _role_problems(version, body.get("flow_collection"))
     yield from _essence_problems(version, body)
 
@@ -197,11 +204,10 @@ def _mime_problems(body: Json) -> Iterator[Problem]:
 
 
 def _tag_problems(version: Version, tags: Mapping[str, Any]) -> Iterator[Problem]:
-    if version.has("joined_tags"):
-        for name, value in tags.items():
-            if isinstance(value, list):
-                message = f"a tag of version {version.name} is a string"
-                yield Problem(f"tags.{name}", "type", message)
+    for name, value in tags.items():
+        if isinstance(value, list):
+            message = f"is a string here in version {version.name}, not a list"
+            yield Problem(f"tags.{name}", "type", message)
 
 
 def _role_problems(version: Version, items: Any) -> Iterator[Problem]:

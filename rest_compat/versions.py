@@ -143,6 +143,14 @@ DIFFERENCES: Mapping[str, Difference] = {
         taken="Lists are refused. `tag.{name}` is one whole value, commas included.",
         kept="The joined string keeps the list.",
     ),
+    "joined_single_tags": Difference(
+        "6.0",
+        "8.1",
+        shown="`/tags/{name}` joins the values of a list with commas: 8.0 and 8.1 know lists, but"
+        " not there.",
+        taken="Lists are refused there.",
+        kept="The joined string keeps the list.",
+    ),
     "no_variable_rate": Difference(
         "6.0",
         "7.0",

@@ -8,13 +8,13 @@ import pytest
 
 from rest_compat.catalogue import RESOURCES
 from rest_compat.version_parameters import parameters
-from rest_compat.versions import NEWEST, SINCE_PATH, VERSIONS, Version
+from rest_compat.versions import NEWEST, SINCE_PATH, Version
 from tests.rest_compat.conftest import PUBLIC_URL
 from tests.rest_compat.official import find_official
 from tests.rest_compat.stories import fill, put_flow, uuid4, video
+from tests.rest_compat.versions.world import each_version
 
 EXTENSIONS = {"include_head_urls"}
-each_version = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
 
 
 @each_version
