@@ -66,7 +66,7 @@ def rest_router(
     # Last, so that requests to the bare root pass none of them.
     for version in VERSIONS:
         own = Router(routes(version, public_url + version.prefix), redirect_slashes=False)
-        router.routes.append(Mount(version.prefix, app=own))
+        router.routes.append(RawPathMount(version.prefix, app=own))
     return router
 
 
@@ -88,9 +88,7 @@ class RawPathRoute(APIRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As `APIRoute.matches`; parameters that are not UTF-8 match nothing."""
-        raw = scope.get("raw_path")
-        path = raw.decode("latin-1") if raw is not None else quote(scope["path"])
-        match, child = super().matches({**scope, "path": path})
+        match, child = super().matches({**scope, "path": _raw_path(scope)})
         if match is Match.NONE:
             return match, child
         try:
@@ -101,6 +99,19 @@ class RawPathRoute(APIRoute):
         except UnicodeDecodeError:
             return Match.NONE, {}
         return match, {**child, "path_params": parameters}
+
+
+class RawPathMount(Mount):
+    """A prefix of the raw path: what follows, once decoded, may hold line breaks."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As `Mount.matches`."""
+        return super().matches({**scope, "path": _raw_path(scope)})
+
+
+def _raw_path(scope: Scope) -> str:
+    raw: bytes | None = scope.get("raw_path")
+    return raw.decode("latin-1") if raw is not None else quote(scope["path"])
 
 
 def _endpoint(

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -76,6 +77,16 @@ async def test_object_ids_are_routed_from_the_raw_path(
     )
     found = await client.get("/v8.2/objects/a%2Fb%20%252F")
     assert (found.status_code, found.json()["id"]) == (200, "a/b %2F")
+
+
+@pytest.mark.parametrize("name", ["a/b", "%2F", "\n", "a\nb", "ünï"])
+async def test_tag_names_are_routed_from_the_raw_path(
+    client: httpx.AsyncClient, live_flow: str, name: str
+) -> None:
+    url = f"/v7.0/flows/{live_flow}/tags/{quote(name, safe='')}"
+    assert (await client.put(url, json="x")).status_code == 204
+    assert (await client.get(url)).json() == "x"
+    assert (await client.get(f"/flows/{live_flow}/tags")).json() == {name: "x"}
 
 
 async def test_delete_refuses_parameters_that_its_version_lacks(
