@@ -101,17 +101,26 @@ class Difference:
         shown: what its clients see.
         taken: what they may send.
         kept: what survives that they PUT back what they have read.
+        paths: where it matters; nothing for everywhere.
     """
 
     since: str
     until: str
+    paths: tuple[str, ...] = ()
     shown: str = ""
     taken: str = ""
     kept: str = ""
 
 
+_FLOWS = ("/flows", "/flows/{flowId}")
+_SOURCES = ("/sources", "/sources/{sourceId}")
+_SEGMENTS = ("/flows/{flowId}/segments",)
+_COLLECTION = ("/flows/{flowId}/flow_collection",)
+
 DIFFERENCES: Mapping[str, Difference] = {
-    "media_store": Difference("6.0", "6.0", shown="`/service` has `media_store`, as required."),
+    "media_store": Difference(
+        "6.0", "6.0", paths=("/service",), shown="`/service` has `media_store`, as required."
+    ),
     "no_images": Difference(
         "6.0",
         "6.0",
@@ -123,22 +132,26 @@ DIFFERENCES: Mapping[str, Difference] = {
     "loose_times": Difference(
         "6.0",
         "6.0",
+        paths=(*_FLOWS, *_SEGMENTS),
         taken="Leading zeros in timestamps are dropped; 10^9 ns and more are refused all the same.",
     ),
     "single_segments": Difference(
         "6.0",
         "6.0",
+        paths=_SEGMENTS,
         taken="One segment per POST, no list; its `get_urls` have `url` and `label`, nothing else.",
     ),
     "unlabelled_urls": Difference(
         "6.0",
         "7.0",
+        paths=_SEGMENTS,
         taken="The `get_urls` of a segment need no `label`. Those without one are told apart by"
         " nothing, so no filter names them and they can't be removed one by one.",
     ),
     "joined_tags": Difference(
         "6.0",
         "7.0",
+        paths=(*_FLOWS, *_SOURCES, "/flows/{flowId}/tags", "/sources/{sourceId}/tags"),
         shown="The values of a tag that is a list are joined with commas.",
         taken="Lists are refused. `tag.{name}` is one whole value, commas included.",
         kept="The joined string keeps the list.",
@@ -146,6 +159,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "joined_single_tags": Difference(
         "6.0",
         "8.1",
+        paths=("/flows/{flowId}/tags/{name}", "/sources/{sourceId}/tags/{name}"),
         shown="`/tags/{name}` joins the values of a list with commas: 8.0 and 8.1 know lists, but"
         " not there.",
         taken="Lists are refused there.",
@@ -154,6 +168,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "no_variable_rate": Difference(
         "6.0",
         "7.0",
+        paths=_FLOWS,
         shown="`vfr` is left out.",
         taken="`vfr` is refused; video needs `frame_rate`, although the schema does not say so.",
         kept="A flow of variable frame rate stays one, unless a `frame_rate` is given.",
@@ -161,6 +176,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "webhooks_without_id": Difference(
         "6.0",
         "7.0",
+        paths=("/service/webhooks",),
         shown="The list of webhooks is complete, without `id`, `status`, `error` and `tags`.",
         taken="POST again with the same `url`, `api_key_name` and `api_key_value` updates; an"
         " empty `events` removes.",
@@ -169,6 +185,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "strict_mime": Difference(
         "8.0",
         "8.1",
+        paths=_FLOWS,
         shown="A `codec` or `container` that its pattern refuses is shown as `x-{type}/{subtype}`,"
         " with `_` for each character that can't be.",
         taken="The stricter pattern.",
@@ -177,11 +194,13 @@ DIFFERENCES: Mapping[str, Difference] = {
     "no_init_objects": Difference(
         "8.0",
         "8.1",
+        paths=("/objects/{objectId}", "/objects/{objectId}/instances"),
         shown="Initialisation objects are 404, as every object must have a `timerange`.",
     ),
     "role_required": Difference(
         "6.0",
         "8.1",
+        paths=(*_FLOWS, *_SOURCES, *_COLLECTION),
         shown='`role` is `""` where a member of a collection has none.',
         taken="`role` is required.",
         kept='`""` keeps it absent.',
@@ -189,6 +208,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "no_multi_essence": Difference(
         "6.0",
         "8.1",
+        paths=_FLOWS,
         shown="Multi flows have no `essence_parameters`.",
         taken="They are ignored.",
         kept="They stay.",
@@ -196,6 +216,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "profiles_unseen": Difference(
         "6.0",
         "8.1",
+        paths=_FLOWS,
         shown="`profile_id` is left out.",
         taken="It is ignored.",
         kept="The link stays while the technical metadata does; otherwise it is cut.",
@@ -257,7 +278,10 @@ class Version:
         return since is None or _number(since) <= _number(self.name)
 
 
-VERSIONS: Final = tuple(Version.of(name) for name in ("6.0", "7.0", "8.0", "8.1", "8.2"))
+OPERATIONS: Final = {"6.0": 70, "7.0": 74, "8.0": 80, "8.1": 80, "8.2": 85}
+"""How many operations each version has, HEAD counted by itself."""
+
+VERSIONS: Final = tuple(Version.of(name) for name in OPERATIONS)
 """All of them, the oldest first."""
 
 NEWEST: Final = VERSIONS[-1]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rest_compat.compatibility import compatibility_table
 from rest_compat.openapi import openapi_document
 from tams_graphql.graphql.sdl import print_sdl
 from tams_graphql.settings import env_example
@@ -26,5 +27,6 @@ CONTRACTS: dict[str, Contract] = {
         _ROOT / "schema" / "openapi.json",
         lambda: json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n",
     ),
+    "rest-compat": Contract(_ROOT / "docs" / "rest-compat.md", compatibility_table),
     "env": Contract(_ROOT / "deploy" / "env.example", env_example),
 }
