@@ -27,6 +27,6 @@ CONTRACTS: dict[str, Contract] = {
         _ROOT / "schema" / "openapi.json",
         lambda: json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n",
     ),
-    "rest-compat": Contract(_ROOT / "docs" / "rest-compat.md", compatibility_table),
     "env": Contract(_ROOT / "deploy" / "env.example", env_example),
+    "rest-compat": Contract(_ROOT / "docs" / "rest-compat.md", compatibility_table),
 }

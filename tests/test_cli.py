@@ -134,6 +134,7 @@ def test_schema_prints_the_committed_contracts() -> None:
         ("graphql", "schema/tams.graphql"),
         ("openapi", "schema/openapi.json"),
         ("env", "deploy/env.example"),
+        ("rest-compat", "docs/rest-compat.md"),
     ):
         result = runner.invoke(cli, ["schema", name])
         assert result.output == (root / path).read_text(), f"{path} is stale: make schema"
@@ -142,7 +143,7 @@ def test_schema_prints_the_committed_contracts() -> None:
 def test_unknown_contract_is_refused_with_the_known_ones() -> None:
     result = runner.invoke(cli, ["schema", "nonsense"])
     assert result.exit_code == 2
-    assert "graphql, openapi, env" in result.stderr
+    assert "graphql, openapi, env, rest-compat" in result.stderr
 
 
 @pytest.mark.parametrize(

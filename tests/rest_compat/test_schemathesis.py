@@ -21,8 +21,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from rest_compat.catalogue import RESOURCES
+from rest_compat.versions import VERSIONS, Version
 from tests.rest_compat.bridge import Bridge, bridged
-from tests.rest_compat.official import ALWAYS_POSSIBLE, Official
+from tests.rest_compat.official import ALWAYS_POSSIBLE, Official, find_official
 from tests.rest_compat.stories import fill, put_flow, uuid4, video
 
 KNOWN = {"flowId": uuid4(1), "sourceId": uuid4(100), "objectId": "take-0", "name": "camera"}
@@ -70,7 +71,11 @@ def _cases(operation: Any, path: str) -> st.SearchStrategy[Any]:
     return st.one_of(strategies)
 
 
-def _fuzz(bridge: Bridge, official: Official, method: str, path: str, examples: int) -> None:
+def fuzz(
+    bridge: Bridge, official: Official, operation_of: tuple[str, str], examples: int, prefix: str
+) -> None:
+    """Send `examples` generated requests to an operation below `prefix`."""
+    method, path = operation_of
     schema = schemathesis.openapi.from_dict(official.implemented)
     operation = schema[path][method]
     documented = {
@@ -87,7 +92,7 @@ def _fuzz(bridge: Bridge, official: Official, method: str, path: str, examples: 
     )
     @hypothesis.given(_cases(operation, path))
     def sound(case: Any) -> None:
-        response = case.call(base_url="http://host", session=client)
+        response = case.call(base_url=f"http://host{prefix}", session=client)
         assert response.status_code in documented | ALWAYS_POSSIBLE
         assert response.headers["content-type"] == ["application/json"]
         checks = CHECKS if method != "HEAD" else CHECKS[:1]
@@ -99,7 +104,7 @@ def _fuzz(bridge: Bridge, official: Official, method: str, path: str, examples: 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[f"{m} {p}" for m, p in OPERATIONS])
 def test_generated_requests(bridge: Bridge, official: Official, method: str, path: str) -> None:
-    _fuzz(bridge, official, method, path, 5)
+    fuzz(bridge, official, (method, path), 5, "")
 
 
 @pytest.mark.soak
@@ -107,4 +112,24 @@ def test_generated_requests(bridge: Bridge, official: Official, method: str, pat
 def test_many_generated_requests(
     bridge: Bridge, official: Official, method: str, path: str
 ) -> None:
-    _fuzz(bridge, official, method, path, 250)
+    fuzz(bridge, official, (method, path), 250, "")
+
+
+OLD_OPERATIONS = [
+    (version, method, path)
+    for version in VERSIONS[:-1]
+    for method, path in OPERATIONS
+    if version.serves(path)
+]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("version", "method", "path"),
+    OLD_OPERATIONS,
+    ids=[f"{v.name} {m} {p}" for v, m, p in OLD_OPERATIONS],
+)
+def test_generated_requests_of_older_versions(
+    bridge: Bridge, version: Version, method: str, path: str
+) -> None:
+    fuzz(bridge, find_official(version.name), (method, path), 200, version.prefix)
