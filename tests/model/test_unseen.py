@@ -26,6 +26,7 @@ def stored(profile_id: str | None = None, **changes: Any) -> Flow:
     return Flow(
         id=ID,
         incarnation="1",
+        timeline_id="1",
         created_by=None,
         updated_by=None,
         metadata_version="1",
