@@ -111,6 +111,8 @@ async def _put_back(client: httpx.AsyncClient, version: Version, path: str) -> N
     put = await client.put(url, json=seen)
     assert put.status_code == 204, put.text
     for name, value in seen.get("tags", {}).items():
+        if name in {"", ".", ".."}:
+            continue  # HTTP clients take these for steps of the path
         tag = f"{url}/tags/{quote(name, safe='')}"
         assert (await client.put(tag, json=await read(client, tag))).status_code == 204, value
     if "flow_collection" in seen:
