@@ -17,6 +17,7 @@ from tams_graphql.media import store as media
 from tams_graphql.model.errors import InvalidInput
 from tams_graphql.resolvers import service as service_resolvers
 from tams_graphql.resolvers import storage as resolvers
+from tams_graphql.resolvers.allocations import renew_allocations
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.idempotency import once
 
@@ -179,7 +180,11 @@ async def _allocated(info: Info, given: AllocateStorageInput) -> Mapping[str, An
     }
     sent = {name: value for name, value in body.items() if value is not None}
 
+    fresh = False
+
     async def allocate(ctx: Context) -> tuple[resolvers.AllocatedObject, ...]:
+        nonlocal fresh
+        fresh = True
         return await resolvers.allocate_storage(ctx, given.flow_id, sent, given.sha256)
 
     saved = await once(
@@ -190,8 +195,10 @@ async def _allocated(info: Info, given: AllocateStorageInput) -> Mapping[str, An
         allocate,
         encode=_saved,
     )
-    ctx = info.context.tams
-    return {"objects": [_shown(ctx, one) for one in _restored(saved)]}
+    ctx, allocated = info.context.tams, list(_restored(saved))
+    if not fresh:
+        await renew_allocations(ctx, given.flow_id, allocated)
+    return {"objects": [_shown(ctx, one) for one in allocated]}
 
 
 def _check_count(given: AllocateStorageInput) -> None:

@@ -217,6 +217,14 @@ async def test_an_allocation_and_a_registration_can_be_repeated(api: Api) -> Non
         "query Q($id: UUID!) { flow(flowId: $id) { segmentCount } }", id=flow["flowId"]
     ) == {"flow": {"segmentCount": 0}}
 
+    # Two of its objects went with their segments: no URL is signed for them any more.
+    selection_of_places = "objects { objectId } errors { code rule field }"
+    expired = await api.mutate(
+        "allocateStorage", "AllocateStorageInput", selection_of_places, **given
+    )
+    problem = {"code": "CONFLICT", "rule": "allocation.expired", "field": ["idempotencyKey"]}
+    assert expired == {"objects": [], "errors": [problem]}
+
     register["segments"] = posts[:1]
     refused = await api.mutate("registerSegments", "RegisterSegmentsInput", selection, **register)
     assert refused["errors"] == [{"code": "CONFLICT"}]
