@@ -5,10 +5,13 @@ an object id (DECISIONS: a client's id, which may hold ``/`` and any Unicode, ne
 file system or a bucket).
 """
 
+import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+_KEY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,19 @@ class StoredBytes:
     size: int
     content_type: str | None
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBytes:
+    """What a backend's listing tells: about `size` bytes, put there at `modified_us`.
+
+    `size` is what they take up, which may be a little more than they are. `modified_us` is in
+    microseconds since the Unix epoch, by the backend's clock.
+    """
+
+    key: str
+    size: int
+    modified_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +145,22 @@ class MediaStore(Protocol):
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""
 
+    def listed(self, after: str = "") -> AsyncIterator[Sequence[ListedBytes]]:
+        """All that is stored under keys after `after`, by key.
+
+        It comes in pages of 1 to `LISTED_AT_ONCE`. What is stored under anything but a key of
+        ours (`is_key`) is left out. What comes or goes meanwhile may be told or not.
+
+        Raises:
+            Unavailable: the backend did not answer.
+        """
+
     async def check(self) -> None:
         """Raise `Unavailable` if the backend can't be used now."""
 
+
+LISTED_AT_ONCE: Final = 1000
+"""How much one page of a listing has at most: what S3 tells at a time."""
 
 CHECKSUM_HEADER: Final = "x-amz-checksum-sha256"
 """What an upload tells the SHA-256 of its bytes in, as base64."""
@@ -140,6 +169,11 @@ CHECKSUM_HEADER: Final = "x-amz-checksum-sha256"
 def new_key() -> str:
     """A fresh random key: 32 hexadecimal digits, fit for a path or a bucket as it is."""
     return uuid.uuid4().hex
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` can be a key (32 lower-case hexadecimal digits), so never a path."""
+    return _KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

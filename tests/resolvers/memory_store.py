@@ -7,6 +7,7 @@ from tams_graphql.media.store import (
     CHECKSUM_HEADER,
     CopyOrder,
     CopyProgress,
+    ListedBytes,
     StorageBackend,
     StoredBytes,
     UploadRequest,
@@ -22,6 +23,8 @@ class MemoryStore:
         self.signed: list[tuple[str, int]] = []
         self.direct_base: str | None = None
         self.abandoned: list[tuple[str, str]] = []
+        self.modified_us: dict[str, int] = {}
+        self.page = 2
 
     @property
     def backend(self) -> StorageBackend:
@@ -68,6 +71,15 @@ class MemoryStore:
     async def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.contents.pop(key, None)
+
+    async def listed(self, after: str = "") -> AsyncGenerator[Sequence[ListedBytes], None]:
+        while keys := sorted(key for key in self.contents if key > after)[: self.page]:
+            yield [
+                ListedBytes(key, len(self.contents[key][0]), self.modified_us.get(key, 0))
+                for key in keys
+                if key in self.contents
+            ]
+            after = keys[-1]
 
     async def check(self) -> None:
         pass

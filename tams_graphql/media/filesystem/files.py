@@ -17,19 +17,21 @@ import hashlib
 import json
 import os
 import re
+import stat
 import struct
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tams_graphql.media.filesystem.secret import sync_directory
+from tams_graphql.media.store import ListedBytes, is_key
 
-_KEY = re.compile(r"[0-9a-f]{32}")
+_SHARD = re.compile("[0-9a-f]{2}")
 _MAGIC = b"TAMSbyt1"
 _TRAILER = struct.Struct(">I8s")
 _LONGEST_DESCRIPTION = 1 << 16
@@ -38,11 +40,6 @@ _DAY = 86_400
 
 class DamagedError(OSError):
     """A stored file was truncated or altered from outside: its footer can't be read."""
-
-
-def is_key(text: str) -> bool:
-    """Whether `text` can be a key (32 lower-case hexadecimal digits), so never a path."""
-    return _KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +93,20 @@ class Layout:
             FileNotFoundError: it is not there.
         """
         self.drafts.stat()
+
+    def listed(self, after: str = "") -> Iterator[ListedBytes]:
+        """What is stored under keys after `after`, by key; looked up as it is asked for.
+
+        Raises:
+            FileNotFoundError: the directory itself is gone, say an unmounted disk.
+        """
+        self.require()
+        for first in _names(self.root, after[:2], _is_shard):
+            from_second = after[2:4] if first == after[:2] else ""
+            for second in _names(self.root / first, from_second, _is_shard):
+                for key in _names(self.root / first / second, after, is_key):
+                    if key > after and key.startswith(first + second):
+                        yield from _described(self.path(key))
 
     def sweep(self) -> int:
         """Delete the drafts of writers that died, and say how many."""
@@ -265,6 +276,25 @@ def _deleted_if_orphaned(path: Path) -> bool:
         return orphaned and _unlinked(path)
     finally:
         os.close(descriptor)
+
+
+def _is_shard(name: str) -> bool:
+    return _SHARD.fullmatch(name) is not None
+
+
+def _names(directory: Path, at_least: str, wanted: Callable[[str], bool]) -> list[str]:
+    try:
+        found = [path.name for path in directory.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(name for name in found if name >= at_least and wanted(name))
+
+
+def _described(path: Path) -> Iterator[ListedBytes]:
+    with contextlib.suppress(FileNotFoundError):
+        told = path.stat()
+        if stat.S_ISREG(told.st_mode):
+            yield ListedBytes(path.name, told.st_size, told.st_mtime_ns // 1000)
 
 
 def _linked(path: Path, target: Path) -> bool:

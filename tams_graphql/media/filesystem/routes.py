@@ -15,10 +15,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tams_graphql.media.filesystem.downloads import download
-from tams_graphql.media.filesystem.files import is_key
 from tams_graphql.media.filesystem.refusals import method_not_allowed, refusal_response
 from tams_graphql.media.filesystem.store import FilesystemStore
 from tams_graphql.media.filesystem.uploads import MayWrite, Upload, receive
+from tams_graphql.media.store import is_key
 from tams_graphql.model.errors import MediaStoreError, NotFound
 
 ALLOWED = "GET, HEAD, OPTIONS, PUT"

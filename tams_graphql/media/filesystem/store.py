@@ -5,23 +5,22 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tams_graphql.media.filesystem.files import (
-    Draft,
-    Layout,
-    StoredFile,
-    is_key,
-)
+from tams_graphql.media.filesystem.files import Draft, Layout, StoredFile
 from tams_graphql.media.filesystem.signing import UrlSigner
 from tams_graphql.media.store import (
     CHECKSUM_HEADER,
+    LISTED_AT_ONCE,
     CopyOrder,
     CopyProgress,
+    ListedBytes,
     StorageBackend,
     StoredBytes,
     UploadRequest,
+    is_key,
 )
 from tams_graphql.model.errors import Unavailable
 
@@ -167,6 +166,12 @@ class FilesystemStore:
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the bytes; keys that hold nothing are fine."""
         await self.in_thread(self._layout.delete, keys)
+
+    async def listed(self, after: str = "") -> AsyncGenerator[Sequence[ListedBytes], None]:
+        """See `MediaStore.listed`; sizes count the footer, too."""
+        found = self._layout.listed(after)
+        while page := await self.in_thread(lambda: list(islice(found, LISTED_AT_ONCE))):
+            yield page
 
     async def check(self) -> None:
         """Raise `Unavailable` if nothing can be written durably now."""

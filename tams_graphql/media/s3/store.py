@@ -7,7 +7,7 @@ bucket itself refuses to overwrite what is there: once bytes are stored, their U
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -18,11 +18,14 @@ from tams_graphql.media.s3.copying import BucketCopy, Token, abandon
 from tams_graphql.media.s3.signing import Presigner
 from tams_graphql.media.store import (
     CHECKSUM_HEADER,
+    LISTED_AT_ONCE,
     CopyOrder,
     CopyProgress,
+    ListedBytes,
     StorageBackend,
     StoredBytes,
     UploadRequest,
+    is_key,
     new_key,
 )
 from tams_graphql.model.errors import Unavailable
@@ -174,6 +177,18 @@ class S3Store:
                 if refused.get("Code") not in _NOTHING_THERE:
                     raise Unavailable(f"{self._name} did not delete: {refused.get('Code')}")
 
+    async def listed(self, after: str = "") -> AsyncGenerator[Sequence[ListedBytes], None]:
+        """See `MediaStore.listed`; each page is one request."""
+        more = True
+        while more:
+            # The older of two operations: every server knows it, and it needs no tokens.
+            told = await self._call("list_objects", Marker=after, MaxKeys=LISTED_AT_ONCE)
+            found = (told or {}).get("Contents", [])
+            if page := [_listed(one) for one in found if is_key(one["Key"])]:
+                yield page
+            more = bool(found) and (told or {}).get("IsTruncated", False)
+            after = found[-1]["Key"] if found else after
+
     async def check(self) -> None:
         """Raise `Unavailable` if the bucket does not answer within about 2 s, saying why."""
         probe = self.connection.probe
@@ -246,3 +261,7 @@ class S3Store:
 
     def _submit(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _listed(told: Mapping[str, Any]) -> ListedBytes:
+    return ListedBytes(told["Key"], told["Size"], int(told["LastModified"].timestamp()) * 1_000_000)

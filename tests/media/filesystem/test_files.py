@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tams_graphql.media.filesystem import files
-from tams_graphql.media.filesystem.files import DamagedError, Draft, Layout, StoredFile, is_key
+from tams_graphql.media.filesystem.files import DamagedError, Draft, Layout, StoredFile
+from tams_graphql.media.store import is_key
 
 KEY = "ab" * 16
 

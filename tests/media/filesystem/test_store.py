@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tams_graphql.media.filesystem import store as store_module
 from tams_graphql.media.filesystem.store import PIECE_BYTES
 from tams_graphql.media.store import MediaStore, StoredBytes, new_key
 from tams_graphql.model.errors import Unavailable
@@ -50,6 +51,41 @@ async def test_delete_is_idempotent_and_exact(site: Site) -> None:
     await site.store.delete([gone])
     assert await site.content(gone) is None
     assert await site.content(kept) == b"kept"
+
+
+async def test_listings_are_by_key_and_can_go_on_anywhere(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "LISTED_AT_ONCE", 2)
+    keys = sorted(
+        f"{first}{second}{n:028d}"
+        for first in ("0a", "f0")
+        for second in ("00", "b1")
+        for n in (1, 2)
+    )
+    for key in reversed(keys):
+        await site.store.write(key, pieces_of(b"bytes"), MP2T)
+    os.utime(site.root / "0a" / "00" / keys[0], ns=(0, 1_500_000_000_123_456_789))
+    # What is no key of ours, or not at the place of its key, is none of ours.
+    (site.root / "lost+found").mkdir()
+    (site.root / "0a" / "00" / "notes.txt").write_text("theirs")
+    (site.root / "0a" / "00" / ("f" * 32)).write_text("not here")
+    (site.root / "0a" / "00" / f"0a00{'f' * 28}").mkdir()
+    pages = [page async for page in site.store.listed()]
+    assert [len(page) for page in pages] == [2, 2, 2, 2]
+    assert [one.key for page in pages for one in page] == keys
+    assert pages[0][0].modified_us == 1_500_000_000_123_456
+    assert pages[0][0].size >= 5
+    for index, key in enumerate(keys):
+        later = [one.key async for page in site.store.listed(key) for one in page]
+        assert later == keys[index + 1 :]
+
+
+async def test_a_disk_that_is_not_there_is_not_an_empty_one(site: Site) -> None:
+    await site.stored(b"kept")
+    site.root.rename(site.root.with_name("elsewhere"))
+    with pytest.raises(Unavailable):
+        await anext(site.store.listed())
 
 
 async def test_content_that_fails_leaves_the_old_bytes(site: Site) -> None:

@@ -1,6 +1,7 @@
 """The `MediaStore` port over a bucket of a real S3 server."""
 
 import socket
+import time
 from base64 import b64encode
 from hashlib import md5, sha256
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tams_graphql.media.s3 import store as store_module
 from tams_graphql.media.s3.store import PIECE_BYTES, S3Store
 from tams_graphql.media.store import StoredBytes, new_key
 from tams_graphql.model.errors import Unavailable
@@ -36,6 +38,32 @@ async def test_what_is_put_through_a_url_is_there(store: S3Store) -> None:
     assert ask("GET", get_url).content == b"frames"
     assert ask("GET", get_url, headers={"range": "bytes=1-3"}).content == b"ram"
     assert ask("HEAD", head_url).headers["content-length"] == "6"
+
+
+async def test_listings_are_by_key_and_can_go_on_anywhere(
+    store: S3Store, boto: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "LISTED_AT_ONCE", 2)
+    assert [page async for page in store.listed()] == []
+    keys = sorted(f"{digit}{n:031d}" for digit in "0af" for n in (1, 2, 3))
+    began = time.time() - 2
+    for key in reversed(keys):
+        assert put(store, key, b"frames").status_code == 200
+    for name in ("0", "0a-of-others", "b/notes.txt", "b/more.txt", "c" * 31, "é"):
+        boto.put_object(Bucket=bucket, Key=name, Body=b"theirs")
+    pages = [page async for page in store.listed()]
+    found = [one for page in pages for one in page]
+    assert [one.key for one in found] == keys
+    assert all(1 <= len(page) <= 2 for page in pages)
+    assert {one.size for one in found} == {6}
+    assert all(began < one.modified_us / 1_000_000 < time.time() + 2 for one in found)
+    later = [one.key async for page in store.listed(keys[3]) for one in page]
+    assert later == keys[4:]
+
+
+async def test_a_bucket_that_is_not_there_is_not_an_empty_one(make_store: MakeStore) -> None:
+    with pytest.raises(Unavailable):
+        await anext(make_store("no-such-bucket").listed())
 
 
 async def test_bytes_that_are_there_cannot_be_overwritten_through_their_url(
