@@ -85,10 +85,16 @@ class Server:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open the index, finish what an earlier process left behind, and close at the end."""
-        self.engine = self._index or await open_index(self.settings)
-        try:
+        async with self.opened():
             await self._tell_unusable_buckets()
             self.background.start(keep_house(self.context))
+            yield
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """The ports alone: for contexts of work that is done once."""
+        self.engine = self._index or await open_index(self.settings)
+        try:
             yield
         finally:
             await self.background.close()

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import tomllib
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,8 @@ NoAuth = Annotated[
     bool | None,
     typer.Option("--insecure-no-auth", help="Permit listening beyond loopback without auth."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done; do nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
 
 
@@ -137,6 +140,43 @@ def doctor(
         raise typer.Exit(1)
 
 
+@cli.command("gc")
+def collect(data: Data = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Delete storage that was allocated and never registered in time, with its bytes.
+
+    A running server does so by itself; both may run at once. Exit status 1 if a storage backend
+    did not answer.
+    """
+    from tams_graphql import upkeep
+
+    settings = _settings(data=data)
+    _do(upkeep.collect(settings, out, errors, dry_run=dry_run, as_json=as_json))
+
+
+@cli.command()
+def reconcile(
+    data: Data = None,
+    dry_run: DryRun = False,
+    storage_backend: Annotated[
+        str | None, typer.Option(help="Id or label of one storage backend; default: all.")
+    ] = None,
+    even_most: Annotated[
+        bool, typer.Option("--even-most", help="Delete even where more is unknown than known.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the storage backends with the index, while servers run.
+
+    Bytes that no object knows are deleted, once they are older than any upload under way. Objects
+    whose bytes are missing are told, and never deleted: exit status 1.
+    """
+    from tams_graphql import upkeep
+
+    settings, only = _settings(data=data), storage_backend
+    wish = upkeep.Wish(only=only, dry_run=dry_run, even_most=even_most, as_json=as_json)
+    _do(upkeep.reconcile(settings, wish, out, errors))
+
+
 @cli.command()
 def schema(
     which: Annotated[str, typer.Argument(help="graphql or openapi")] = "graphql",
@@ -178,6 +218,17 @@ def _tell_vast_semantics(settings: Settings, *, quick: bool, as_json: bool) -> N
     else:
         vast_doctor.print_verdict(found, out)
     if not found.many_writers_safe:
+        raise typer.Exit(1)
+
+
+def _do(work: Coroutine[Any, Any, bool]) -> None:
+    """Run `work`, whose answer is whether all is well; failures become a sentence."""
+    try:
+        well = asyncio.run(work)
+    except (OSError, ValueError, Unavailable) as error:
+        errors.print(f"[red]failed:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(1) from error
+    if not well:
         raise typer.Exit(1)
 
 

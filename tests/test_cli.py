@@ -27,7 +27,17 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def test_help_names_every_command() -> None:
     result = runner.invoke(cli, ["--help"])
     assert result.exit_code == 0
-    for command in ("serve", "demo", "ingest", "export", "schema", "doctor", "config"):
+    for command in (
+        "serve",
+        "demo",
+        "ingest",
+        "export",
+        "schema",
+        "doctor",
+        "config",
+        "gc",
+        "reconcile",
+    ):
         assert command in result.output
 
 

@@ -9,7 +9,7 @@ A note dated in the future is left alone until then (`copying`).
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
@@ -27,20 +27,25 @@ PATIENCE_SECONDS = 1.0
 """For how long a request waits for the bytes that it discarded."""
 
 
-async def discard_media(ctx: Context) -> None:
+async def discard_media(ctx: Context, told: Callable[[int], None] | None = None) -> None:
     """Delete all discarded bytes; idempotent, safe to run in several places at once.
 
-    Notes of a backend that is not configured (any more) are kept.
+    Notes of a backend that is not configured (any more) are kept. `told` is given the number of
+    notes that were looked at, after each batch.
 
     Raises:
         Unavailable: a store did not answer; what is left is tried again the next time.
     """
     due = Between("discarded_us", None, ctx.clock() + 1)
     after: Key | None = None
+    done = 0
     while True:
         scan = Scan(table=DISCARDED_MEDIA, after=after, limit=BATCH, where=(due,))
         notes = await ctx.metadata.page(scan)
         await _delete(ctx, notes)
+        done += notes.num_rows
+        if told is not None:
+            told(done)
         if notes.num_rows < BATCH:
             return
         last = notes.slice(BATCH - 1).to_pylist()[0]
