@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -34,7 +35,11 @@ async def diagnose(settings: Settings) -> list[Finding]:
         _address,
         _media_tools,
     ]
-    findings = [check(settings) for check in checks] + [await index_finding(settings)]
+    findings = [check(settings) for check in checks]
+    index = await index_finding(settings)
+    findings.append(index)
+    if index.advice is None:
+        findings += await _waiting(settings)
     return findings + [await bucket_finding(one) for one in settings.storage_backends]
 
 
@@ -104,6 +109,27 @@ async def index_finding(settings: Settings) -> Finding:
     except Unavailable as error:
         return index_refused(settings, error)
     return Finding("index", str(path))
+
+
+async def _waiting(settings: Settings) -> list[Finding]:
+    """What servers are to delete, if that can be told without asking a cluster."""
+    if settings.vast is not None or not (settings.data / "index.sqlite").exists():
+        return []
+    from tams_graphql.backends import open_index
+    from tams_graphql.metadata.engine import Scan
+    from tams_graphql.metadata.tables import DISCARDED_MEDIA, OBJECTS
+
+    engine = await open_index(settings)
+    try:
+        discarded = await engine.count(Scan(table=DISCARDED_MEDIA))
+        oldest = await engine.page(Scan(table=OBJECTS, order="allocated", limit=1))
+    finally:
+        await engine.close()
+    state = f"bytes of {discarded} objects wait to be deleted"
+    for since_us in oldest["allocated_us"].to_pylist():
+        minutes = int(time.time() - since_us / 1_000_000) // 60
+        state += f"; the oldest allocation has waited to be registered for {minutes} min"
+    return [Finding("upkeep", f"{state} (servers do it, or tams gc)")]
 
 
 def index_refused(settings: Settings, error: Unavailable) -> Finding:

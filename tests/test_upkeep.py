@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import re
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +23,7 @@ from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.resolvers.storage import allocate_storage
 from tests.resolvers.segment_stories import FLOW, post, registered, video_flow
 from tests.support.engines import environment_on, settings_on
-from tests.support.processes import tams
+from tests.support.processes import free_port, tams
 
 runner = CliRunner()
 LONG_AGO = 1_600_000_000
@@ -132,6 +134,20 @@ def test_gc_deletes_expired_allocations_and_all_bytes_that_wait(folder: Folder) 
     assert asyncio.run(folder.rows(DISCARDED_MEDIA)) == []
     result, lines = run("gc")
     assert lines == [{"collected_allocations": 0, "deleted_bytes_of": 0, "bytes_waiting": 0}]
+
+
+@pytest.mark.embedded
+def test_doctor_tells_what_waits(folder: Folder) -> None:
+    asyncio.run(folder.allocate("dead"))
+    asyncio.run(folder.register("dead"))
+    asyncio.run(folder.forget_bytes())
+    arguments = ["doctor", "--data", "data", "--port", str(free_port())]
+    told = runner.invoke(cli, arguments).output
+    assert "upkeep: bytes of 1 objects wait to be deleted (servers" in told
+    asyncio.run(folder.allocate("forgotten", then_us=LONG_AGO * 1_000_000))
+    told = runner.invoke(cli, arguments).output
+    minutes = int(time.time() - LONG_AGO) // 60
+    assert re.search(f"waited to be registered for ({minutes - 1}|{minutes}) min", told)
 
 
 def test_gc_puts_off_what_a_backend_cannot_do_now(folder: Folder) -> None:
