@@ -17,7 +17,10 @@ from tests.media.s3.servers import START, S3Place
 MakeStore = Callable[..., S3Store]
 LIFETIME = 600
 SERVERS = {
-    **dict.fromkeys(("test_store", "test_copying", "test_server"), ("moto", "s3rver", "seaweedfs")),
+    **dict.fromkeys(
+        ("test_store", "test_copying", "test_server", "test_reconciling"),
+        ("moto", "s3rver", "seaweedfs"),
+    ),
     "test_signatures": ("seaweedfs",),
 }
 """Which servers a module's tests run against, if it is not moto alone."""
