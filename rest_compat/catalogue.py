@@ -1,10 +1,21 @@
 """All resources of the REST face: a noun's file adds its line here."""
 
-from rest_compat import deletions, flows, objects, properties, segments, service, sources, storage
+from rest_compat import (
+    deletions,
+    flows,
+    objects,
+    profiles,
+    properties,
+    segments,
+    service,
+    sources,
+    storage,
+)
 from rest_compat.resources import Resource
 
 RESOURCES: tuple[Resource, ...] = (
     *service.RESOURCES,
+    *profiles.RESOURCES,
     *sources.RESOURCES,
     *properties.SOURCE_RESOURCES,
     *flows.RESOURCES,

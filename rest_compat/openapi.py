@@ -24,6 +24,7 @@ _HEADERS: dict[str, tuple[str, str]] = {
 _PATH_PARAMETERS: dict[str, Json] = {
     "sourceId": dict(ref("uuid")),
     "flowId": dict(ref("uuid")),
+    "profileId": dict(ref("uuid")),
     "name": {"type": "string", "description": "Percent-encoded; may contain an encoded slash."},
     "request-id": {"type": "string"},
     "objectId": {"type": "string", "description": "Percent-encoded; may contain an encoded slash."},

@@ -68,7 +68,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A path with parameters in braces; those called ``sourceId`` and ``flowId`` are UUIDs."""
+    """A path with parameters in braces; ids but ``objectId`` are UUIDs."""
 
     path: str
     operations: Mapping[str, Operation]

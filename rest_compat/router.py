@@ -27,7 +27,7 @@ from rest_compat.visibility import refuse_hidden
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.resolvers.context import Context
 
-_UUID_PARAMETERS = {"sourceId": "source", "flowId": "flow"}
+_UUID_PARAMETERS = {"sourceId": "source", "flowId": "flow", "profileId": "profile"}
 
 
 def rest_router(

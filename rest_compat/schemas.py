@@ -6,19 +6,13 @@ written here. ``COMPONENTS`` is what `ref` points into.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Union
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from tams_graphql.model.flow_input import (
-    AudioFlowBody,
-    CollectionItemBody,
-    DataFlowBody,
-    ImageFlowBody,
-    MultiFlowBody,
-    VideoFlowBody,
-)
+from tams_graphql.model.flow_input import AnyFlowBody, CollectionItemBody, ProfileFlowBody
 from tams_graphql.model.identifiers import MIME_PATTERN, UUID_PATTERN
+from tams_graphql.model.profile_input import TechnicalOfProfile
 from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
 from tams_graphql.timeline.timestamp import TIMESTAMP_PATTERN
 
@@ -147,11 +141,21 @@ _NOUNS: dict[str, Schema] = {
     "flow-get": {
         "description": "A Flow as it was PUT, with what the service manages.",
         "allOf": [
-            ref("flow-put"),
+            ref("flow-described"),
             {"type": "object", "properties": _MANAGED, "required": ["id", "source_id"]},
         ],
     },
     "flow-collection": array(ref("CollectionItemBody")),
+    "profile": _object(
+        "id flow_metadata",
+        id=ref("uuid"),
+        label=_TEXT,
+        description=_TEXT,
+        created_by=_TEXT,
+        created=_DATE_TIME,
+        tags=ref("tags"),
+        flow_metadata=ref("profile-flow-metadata"),
+    ),
 }
 _URL: Schema = _object(
     "url",
@@ -252,11 +256,17 @@ def _without_null(schema: Any) -> Any:
 
 
 def _flow_bodies() -> dict[str, Schema]:
-    bodies = Union[VideoFlowBody, AudioFlowBody, ImageFlowBody, DataFlowBody, MultiFlowBody]  # noqa: UP007 - a value, not an annotation
-    both: Any = TypeAdapter(tuple[bodies, CollectionItemBody])
-    schema = _without_null(both.json_schema(ref_template=_COMPONENTS + _BRACES))
-    flow, _ = schema["prefixItems"]
-    return {**schema["$defs"], "flow-put": {"oneOf": flow["anyOf"]}}
+    kinds: Any = TypeAdapter(
+        tuple[AnyFlowBody, ProfileFlowBody, CollectionItemBody, TechnicalOfProfile]
+    )
+    schema = _without_null(kinds.json_schema(ref_template=_COMPONENTS + _BRACES))
+    flow, from_profile, _, technical = schema["prefixItems"]
+    return {
+        **schema["$defs"],
+        "flow-described": {"oneOf": flow["anyOf"]},
+        "flow-put": {"oneOf": [*flow["anyOf"], from_profile]},
+        "profile-flow-metadata": {"oneOf": technical["anyOf"]},
+    }
 
 
 COMPONENTS: Mapping[str, Schema] = {**_BASIC, **_SERVICE, **_NOUNS, **_MEDIA, **_flow_bodies()}

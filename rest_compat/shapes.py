@@ -16,6 +16,7 @@ from tams_graphql.model.records import (
     DeletionRequest,
     Flow,
     MediaObject,
+    Profile,
     ServiceInfo,
     Source,
 )
@@ -96,6 +97,21 @@ def deletion_request(request: DeletionRequest) -> Json:
             "updated": date_time(request.updated_us),
             "expiry": date_time(request.expiry_us),
             "status": request.status.value,
+        }
+    )
+
+
+def profile(record: Profile) -> Json:
+    """Spec 8.2, `profile.json`."""
+    return present(
+        {
+            "id": record.id,
+            "label": record.label,
+            "description": record.description,
+            "created_by": record.created_by,
+            "created": date_time(record.created_us),
+            "tags": record.tags or None,
+            "flow_metadata": record.flow_metadata,
         }
     )
 

@@ -6,24 +6,24 @@ such properties are ignored.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
 from tams_graphql.model.container_mapping import ContainerMapping
-from tams_graphql.model.errors import InvalidInput
-from tams_graphql.model.essence import (
-    AudioEssence,
-    DataEssence,
-    ImageEssence,
-    MultiEssence,
-    OneOfStrings,
-    Rational,
-    VideoEssence,
-)
-from tams_graphql.model.identifiers import MimeText, UUIDText, required_uuid
+from tams_graphql.model.errors import InvalidInput, Problem
+from tams_graphql.model.essence import OneOfStrings
+from tams_graphql.model.identifiers import UUID_PATTERN, UUIDText
 from tams_graphql.model.records import CollectionItem, Tags
 from tams_graphql.model.tags import TagsField
+from tams_graphql.model.technical import (
+    AudioTechnicalBody,
+    DataTechnicalBody,
+    ImageTechnicalBody,
+    MultiTechnicalBody,
+    VideoTechnicalBody,
+    technical_part,
+)
 from tams_graphql.model.validation import (
     Body,
     NotNegative,
@@ -39,6 +39,8 @@ from tams_graphql.timeline.timestamp import TIMESTAMP_PATTERN
 _TIMERANGE = rf"^[\[(]?(?:{TIMESTAMP_PATTERN})?(?:_(?:{TIMESTAMP_PATTERN})?)?[\])]?$"
 
 TimeRangeText: TypeAlias = Annotated[str, Field(pattern=_TIMERANGE)]
+ProfileLink: TypeAlias = Annotated[str, Field(pattern=f"{UUID_PATTERN}|^$")]
+"""The profile that a flow is made from; empty for none."""
 
 
 class CollectionItemBody(Body):
@@ -50,7 +52,7 @@ class CollectionItemBody(Body):
 
 
 class FlowBody(Body):
-    """What flows of all formats have in common; the last seven are the server's and ignored."""
+    """What flows of all formats have in common; the last five are the server's and ignored."""
 
     id: UUIDText
     source_id: UUIDText
@@ -64,12 +66,8 @@ class FlowBody(Body):
     status: Omittable[OneOfStrings[FlowStatus]] = None
     read_only: Omittable[bool] = None
     max_bit_rate: Omittable[NotNegative] = None
-    avg_bit_rate: Omittable[NotNegative] = None
     flow_collection: Omittable[list[CollectionItemBody]] = None
-    codec: Omittable[MimeText] = None
-    container: Omittable[MimeText] = None
-    segment_duration: Omittable[Rational] = None
-    container_mapping: Omittable[ContainerMapping] = None
+    profile_id: Omittable[ProfileLink] = None
     created: Omittable[str] = None
     metadata_updated: Omittable[str] = None
     segments_updated: Omittable[str] = None
@@ -77,50 +75,42 @@ class FlowBody(Body):
     collected_by: Omittable[list[UUIDText]] = None
 
 
-class VideoFlowBody(FlowBody):
+class VideoFlowBody(VideoTechnicalBody, FlowBody):
     """`flow-video.json`."""
 
-    format: Literal["urn:x-nmos:format:video"]
-    codec: MimeText
-    essence_parameters: VideoEssence
 
-
-class AudioFlowBody(FlowBody):
+class AudioFlowBody(AudioTechnicalBody, FlowBody):
     """`flow-audio.json`."""
 
-    format: Literal["urn:x-nmos:format:audio"]
-    codec: MimeText
-    essence_parameters: AudioEssence
 
-
-class ImageFlowBody(FlowBody):
+class ImageFlowBody(ImageTechnicalBody, FlowBody):
     """`flow-image.json`."""
 
-    format: Literal["urn:x-tam:format:image"]
-    codec: MimeText
-    essence_parameters: ImageEssence
 
-
-class DataFlowBody(FlowBody):
+class DataFlowBody(DataTechnicalBody, FlowBody):
     """`flow-data.json`."""
 
-    format: Literal["urn:x-nmos:format:data"]
-    codec: MimeText
-    essence_parameters: DataEssence
 
-
-class MultiFlowBody(FlowBody):
+class MultiFlowBody(MultiTechnicalBody, FlowBody):
     """`flow-multi.json`."""
 
-    format: Literal["urn:x-nmos:format:multi"]
-    essence_parameters: Omittable[MultiEssence] = None
+
+class ProfileFlowBody(FlowBody):
+    """A flow that takes its technical metadata from a profile (`flow-put.json`)."""
+
+    profile_id: UUIDText
+
+
+AnyFlowBody: TypeAlias = (
+    VideoFlowBody | AudioFlowBody | ImageFlowBody | DataFlowBody | MultiFlowBody
+)
 
 
 class _FormatOnly(Body):
     format: OneOfStrings[ContentFormat]
 
 
-_BODIES: Mapping[ContentFormat, type[FlowBody]] = {
+_BODIES: Mapping[ContentFormat, type[AnyFlowBody]] = {
     ContentFormat.VIDEO: VideoFlowBody,
     ContentFormat.AUDIO: AudioFlowBody,
     ContentFormat.IMAGE: ImageFlowBody,
@@ -128,6 +118,7 @@ _BODIES: Mapping[ContentFormat, type[FlowBody]] = {
     ContentFormat.MULTI: MultiFlowBody,
 }
 _COLLECTION = strict(list[CollectionItemBody])
+_LINK = strict(ProfileLink)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,36 +141,62 @@ class FlowContent:
     essence_parameters: Mapping[str, Any] | None
     flow_collection: tuple[CollectionItem, ...] | None
     tags: Tags
+    profile_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowInput:
-    """A PUT of a Flow: its content, and what the client says about who and which version."""
+    """A PUT of a Flow: its content, and what the client says about who and which version.
+
+    A flow made from a profile has the profile's technical metadata in its content. `unlinks`:
+    the client says that it is made from none.
+    """
 
     id: str
     content: FlowContent
     created_by: str | None
     updated_by: str | None
     metadata_version: str | None
+    unlinks: bool = False
 
 
-def flow_input(body: Any) -> FlowInput:
+def flow_input(body: Any, profiles: Mapping[str, Mapping[str, Any]] | None = None) -> FlowInput:
     """A JSON body as a `FlowInput`.
 
+    Args:
+        body: the parsed JSON.
+        profiles: the technical metadata (spec 8.2, ``flow_metadata``) of each profile that the
+            body may name, by id; any other one does not exist.
+
     Raises:
-        InvalidInput: every problem with it. Profiles are unknown: so is each ``profile_id``.
+        InvalidInput: every problem with it, among them a profile that does not exist, and
+            technical metadata beside a profile (spec 8.2, `PUT /flows/{flowId}`).
     """
     body = canonical(body)
-    if isinstance(body, dict) and "profile_id" in body:
-        _refuse_profile(body["profile_id"])
+    profile_id = named_profile(body)
+    if profile_id is not None:
+        body = _with_profile(body, profile_id, profiles or {})
     found = validated(_body_model(body), body)
     return FlowInput(
         id=found.id,
-        content=_content(found, body),
+        content=_content(found, body, profile_id),
         created_by=found.created_by,
         updated_by=found.updated_by,
         metadata_version=found.metadata_version,
+        unlinks=found.profile_id == "",
     )
+
+
+def named_profile(body: Any) -> str | None:
+    """The id of the profile that a JSON body names, if it does; ``""`` names none.
+
+    Raises:
+        InvalidInput: what it has there is neither a UUID nor empty.
+    """
+    if not isinstance(body, Mapping) or "profile_id" not in body:
+        return None
+    validated_value(_LINK, body["profile_id"], "profile_id")
+    return body["profile_id"] or None
 
 
 def flow_collection(value: Any, field: str = "flow_collection") -> tuple[CollectionItem, ...]:
@@ -192,11 +209,11 @@ def flow_collection(value: Any, field: str = "flow_collection") -> tuple[Collect
     return tuple(collection_item(item) for item in canonical(value, field))
 
 
-def _body_model(body: Any) -> type[FlowBody]:
+def _body_model(body: Any) -> type[AnyFlowBody]:
     return _BODIES[validated(_FormatOnly, body).format]
 
 
-def _content(found: FlowBody, body: Mapping[str, Any]) -> FlowContent:
+def _content(found: AnyFlowBody, body: Mapping[str, Any], profile_id: str | None) -> FlowContent:
     collection = body.get("flow_collection")
     return FlowContent(
         source_id=found.source_id,
@@ -215,6 +232,7 @@ def _content(found: FlowBody, body: Mapping[str, Any]) -> FlowContent:
         essence_parameters=body.get("essence_parameters"),
         flow_collection=None if collection is None else tuple(map(collection_item, collection)),
         tags=found.tags or {},
+        profile_id=profile_id,
     )
 
 
@@ -227,8 +245,16 @@ def collection_item(value: Mapping[str, Any]) -> CollectionItem:
     )
 
 
-def _refuse_profile(profile_id: Any) -> None:
-    if not isinstance(profile_id, str):
-        raise InvalidInput("profile_id", "type", "must be a string")
-    required_uuid("profile_id", profile_id)
-    raise InvalidInput("profile_id", "profile.unknown", f"profile {profile_id} does not exist")
+def _with_profile(
+    body: Mapping[str, Any], profile_id: str, profiles: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """`body` with the technical metadata of the profile that it names."""
+    overridden = [
+        Problem(name, "profile.override", "can't be given together with profile_id")
+        for name in technical_part(body)
+    ]
+    if overridden:
+        raise InvalidInput.of(overridden)
+    if profile_id not in profiles:
+        raise InvalidInput("profile_id", "profile.unknown", f"profile {profile_id} does not exist")
+    return {**body, **profiles[profile_id]}

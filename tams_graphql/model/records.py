@@ -86,6 +86,28 @@ class Flow:
         return bool((self.essence_parameters or {}).get("init_segments"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Technical metadata for flows to take over; it never changes.
+
+    `flow_metadata`: as in JSON, the members that `model.technical.TECHNICAL` names.
+    """
+
+    id: str
+    incarnation: str
+    label: str | None
+    description: str | None
+    created_by: str | None
+    created_us: int
+    tags: Tags
+    flow_metadata: Mapping[str, Any]
+
+    @property
+    def format(self) -> ContentFormat:
+        """The content of its flows."""
+        return ContentFormat(self.flow_metadata["format"])
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """Where an object's bytes are: under `key` in backend `storage_id`, or at a client's `url`."""

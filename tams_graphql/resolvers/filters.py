@@ -78,6 +78,15 @@ class FlowFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileFilter:
+    """An AND of what is given."""
+
+    format: ContentFormat | None = None
+    codec: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UrlFilter:
     """Which of an object's URLs to hand out (spec 8.2, `GET /flows/{flowId}/segments`).
 

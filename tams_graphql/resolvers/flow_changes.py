@@ -11,6 +11,7 @@ from tams_graphql.metadata.engine import Scan, View
 from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound, Problem
 from tams_graphql.model.flow_input import FlowContent, FlowInput
 from tams_graphql.model.records import Flow
+from tams_graphql.model.technical import TECHNICAL
 from tams_graphql.resolvers.collections import (
     edit_collection,
     leave_collections,
@@ -93,10 +94,13 @@ def replace_flow(view: View, edits: Edits, current: Flow, given: FlowInput, stam
 
     Raises:
         Forbidden: the flow is read-only, and more than that would change.
-        InvalidInput: the source or a member of the collection does not fit.
+        InvalidInput: the source or a member of the collection does not fit; technical metadata
+            is not that of the profile that the flow is made from.
     """
     creator = current.created_by if given.created_by is None else given.created_by
-    wanted = replace(current, **_values(given.content), created_by=creator)
+    link = _link(current, given)
+    values = {**_values(given.content), "profile_id": link}
+    wanted = replace(current, **values, created_by=creator)
     version = _if_new(given.metadata_version, current.metadata_version)
     updater = _if_new(given.updated_by, current.updated_by)
     named = version is not None or updater is not None
@@ -122,8 +126,24 @@ def revise_flow(
     return after
 
 
+def with_values(flow: Flow, values: Mapping[str, Any]) -> Flow:
+    """`flow` with these properties.
+
+    Raises:
+        InvalidInput: it is made from a profile, which tells the average bit rate (spec 8.2,
+            `PUT /flows/{flowId}/avg_bit_rate`).
+    """
+    name = "avg_bit_rate"
+    # Removing what is not there leaves the flow as its profile has it.
+    idle = values.get(name) is None and flow.avg_bit_rate is None
+    if flow.profile_id is not None and name in values and not idle:
+        raise InvalidInput(name, "profile.linked", linked(flow.id, flow.profile_id))
+    return replace(flow, **values)
+
+
 def apply_revision(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> None:
     """Add to `edits` what turns the metadata of `before` into that of `after`."""
+    _check_segments_fit(before, after)
     moved = before.source_id != after.source_id
     if moved or before.format != after.format:
         _move(view, edits, before, after, stamp)
@@ -170,10 +190,6 @@ def relied_on(given: FlowInput) -> list[engine.Aggregate]:
 
 
 def _move(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> None:
-    if before.format != after.format and before.segment_count:
-        raise InvalidInput(
-            "format", "format.fixed", f"flow {after.id} has segments of format {before.format}"
-        )
     if before.source_id == after.source_id:
         source = view.get(tables.SOURCES, [(after.source_id,)]).to_pylist()
         check_format(after, source[0])
@@ -188,6 +204,46 @@ def _move(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> 
     move_member(view, edits, after)
 
 
+def _check_segments_fit(before: Flow, after: Flow) -> None:
+    """Refuse what the segments that a flow has would belie (spec 8.2, ``init_segments``)."""
+    if not before.segment_count:
+        return
+    if before.format != after.format:
+        raise InvalidInput(
+            "format", "format.fixed", f"flow {after.id} has segments of format {before.format}"
+        )
+    if before.init_segments != after.init_segments:
+        has = "with" if before.init_segments else "without"
+        raise InvalidInput(
+            "essence_parameters.init_segments",
+            "init_segments.fixed",
+            f"flow {after.id} has segments {has} initialisation objects",
+        )
+
+
+def _link(current: Flow, given: FlowInput) -> str | None:
+    """The profile that a flow is made from after a PUT."""
+    link = given.content.profile_id
+    if link is not None or given.unlinks or current.profile_id is None:
+        return link
+    changed = [
+        Problem(name, "profile.linked", linked(current.id, current.profile_id))
+        for name in TECHNICAL
+        if getattr(given.content, name) != getattr(current, name)
+    ]
+    if changed:
+        raise InvalidInput.of(changed)
+    return current.profile_id
+
+
+def linked(flow_id: str, profile_id: str) -> str:
+    """Why the technical metadata of a flow that is made from a profile can't change."""
+    return (
+        f"flow {flow_id} is made from profile {profile_id}: to change it, PUT the flow with an"
+        ' empty profile_id ("") and all of its technical metadata'
+    )
+
+
 def _new_flow(given: FlowInput, stamp: Stamp) -> Flow:
     version = given.metadata_version
     return Flow(
@@ -197,7 +253,6 @@ def _new_flow(given: FlowInput, stamp: Stamp) -> Flow:
         created_by=stamp.principal if given.created_by is None else given.created_by,
         updated_by=stamp.principal if given.updated_by is None else given.updated_by,
         metadata_version=new_version() if version is None else version,
-        profile_id=None,
         created_us=stamp.now_us,
         metadata_updated_us=stamp.now_us,
         segments_updated_us=None,

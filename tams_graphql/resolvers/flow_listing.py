@@ -108,15 +108,18 @@ async def _candidates(ctx: Context, filters: FlowFilter) -> frozenset[str] | Non
     if filters.label is not None:
         sets += await labelled(ctx.metadata, FLOWS, filters.label)
     if filters.source_id is not None:
-        sets += await _of_source(ctx, filters.source_id)
+        sets += await _few(ctx, "source", filters.source_id)
+    if filters.profile_id is not None:
+        sets += await _few(ctx, "profile", filters.profile_id)
     if filters.collected_by:
         sets.append(await _collected_by(ctx, filters.collected_by))
     return common(sets)
 
 
-async def _of_source(ctx: Context, source_id: str) -> list[frozenset[str]]:
-    order = FLOWS.orders["source"]
-    scan = Scan(table=FLOWS, order="source", prefix=(source_id,), limit=FEW + 1, columns=order)
+async def _few(ctx: Context, order: str, value: str) -> list[frozenset[str]]:
+    """The ids of the flows at `value` of a sort order, if they are few."""
+    columns = FLOWS.orders[order]
+    scan = Scan(table=FLOWS, order=order, prefix=(value,), limit=FEW + 1, columns=columns)
     ids = (await ctx.metadata.page(scan))["flow_id"].to_pylist()
     return [frozenset(ids)] if len(ids) <= FEW else []
 

@@ -30,12 +30,14 @@ from tams_graphql.resolvers.flow_changes import (
     replace_flow,
     revise_flow,
     stored_flow,
+    with_values,
     writable_flow,
 )
 from tams_graphql.resolvers.flow_listing import flow_listing
 from tams_graphql.resolvers.flow_rows import flows_from_table
 from tams_graphql.resolvers.listing import count_all, list_page, page_of
 from tams_graphql.resolvers.paging import Page, PageRequest
+from tams_graphql.resolvers.profiles import named_profiles
 from tams_graphql.resolvers.properties import (
     FLOW_PROPERTIES,
     checked_tags,
@@ -125,20 +127,22 @@ async def put_flow(
 
     Raises:
         NotFound: the body's id differs from `flow_id`, or `flow_id` is malformed.
-        InvalidInput: the body breaks the schema or a rule; every problem is named.
+        InvalidInput: the body breaks the schema or a rule; every problem is named. Among the
+            rules: a profile must exist, and allows of no technical metadata beside it.
         Forbidden: the flow is read-only.
     """
     authorise(ctx, Action.WRITE, "flow", flow_id)
     known_form("flow", flow_id)
+    profiles = await named_profiles(ctx, body)
     # Whether the body is a valid one depends on what is stored, if that fills it up.
-    known = _named_flow(flow_id, body) if restore is None else None
+    known = _named_flow(flow_id, body, profiles) if restore is None else None
     stamp = Stamp.of(ctx)
 
     def command(view: View) -> Changes[PutFlow]:
         edits = Edits()
         current = stored_flow(view, flow_id)
         whole = body if restore is None or current is None else restore(body, current)
-        given = known or _named_flow(flow_id, whole)
+        given = known or _named_flow(flow_id, whole, profiles)
         if known is None:
             view.rely_on(*relied_on(given))
         if current is None:
@@ -150,8 +154,10 @@ async def put_flow(
     return await _commit(ctx, command, this if known is None else relied_on(known))
 
 
-def _named_flow(flow_id: str, body: Mapping[str, Any]) -> FlowInput:
-    given = flow_input(body)
+def _named_flow(
+    flow_id: str, body: Mapping[str, Any], profiles: Mapping[str, Mapping[str, Any]]
+) -> FlowInput:
+    given = flow_input(body, profiles)
     if given.id != flow_id:
         raise NotFound("flow", flow_id)
     return given
@@ -182,9 +188,9 @@ async def set_flow_property(
 
     def change(flow: Flow) -> Flow:
         if restore is None:
-            return replace(flow, **{name: checked})
+            return with_values(flow, {name: checked})
         whole = property_value(FLOW_PROPERTIES, name, restore(value, flow))
-        return replace(flow, **{name: whole})
+        return with_values(flow, {name: whole})
 
     return await _revise(ctx, flow_id, change, always=name == "read_only")
 
@@ -236,7 +242,7 @@ async def update_flow(
     return await _revise(
         ctx,
         flow_id,
-        lambda flow: replace(flow, **values, tags=with_tags(flow.tags, changes)),
+        lambda flow: replace(with_values(flow, values), tags=with_tags(flow.tags, changes)),
         always=set(values) == {"read_only"} and not tags,
     )
 

@@ -15,6 +15,7 @@ from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.composition import Clip, compose
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flow_changes import relied_on
+from tams_graphql.resolvers.profiles import named_profiles
 from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.resolvers.timelines import timeline_of
 from tams_graphql.timeline import ETERNITY, CoverageBuilder, TimeRange, gaps_between
@@ -84,7 +85,7 @@ async def compose_flow(
     """
     authorise(ctx, Action.WRITE, "flow", flow_id)
     known_form("flow", flow_id)
-    given = flow_input(body)
+    given = flow_input(body, await named_profiles(ctx, body))
     if given.id != flow_id:
         raise NotFound("flow", flow_id)
     if not clips:

@@ -1,5 +1,6 @@
 """What a PUT of a flow says, and how its problems are named."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,10 +107,46 @@ def test_each_format_has_its_own_essence() -> None:
     assert [rule for _, rule in refused(body)] == ["unknown"] * 3
 
 
-def test_profiles_are_unknown() -> None:
+TECHNICAL = {
+    "format": "urn:x-nmos:format:audio",
+    "codec": "audio/aac",
+    "avg_bit_rate": 128,
+    "essence_parameters": {"sample_rate": 48000, "channels": 2},
+}
+
+
+def test_a_profile_gives_all_of_the_technical_metadata() -> None:
+    body = {"id": FLOW, "source_id": SOURCE, "profile_id": SOURCE, "label": "a"}
+    given = flow_input(body, {SOURCE: TECHNICAL})
+    told = flow_input({"id": FLOW, "source_id": SOURCE, "label": "a", **TECHNICAL})
+    assert given.content.profile_id == SOURCE
+    assert replace(given.content, profile_id=None) == told.content
+    assert not given.unlinks
+    assert "format" not in body
+
+
+@pytest.mark.parametrize("name", sorted({*TECHNICAL, "container", "segment_duration"}))
+def test_nothing_of_a_profile_can_be_overridden_even_by_what_it_says(name: str) -> None:
+    body = {"id": FLOW, "source_id": SOURCE, "profile_id": SOURCE, name: TECHNICAL.get(name)}
+    with pytest.raises(InvalidInput) as refusal:
+        flow_input(body, {SOURCE: TECHNICAL})
+    problems = [(one.field, one.rule) for one in refusal.value.problems]
+    assert problems == [(name, "profile.override")]
+
+
+def test_an_empty_profile_unlinks_and_needs_technical_metadata() -> None:
+    given = flow_input(video(profile_id=""))
+    assert (given.content.profile_id, given.unlinks) == (None, True)
+    assert flow_input(video()).unlinks is False
+    body = {"id": FLOW, "source_id": SOURCE, "profile_id": ""}
+    assert refused(body) == [("format", "required")]
+
+
+def test_profiles_that_are_not_known_do_not_exist() -> None:
     body = {"id": FLOW, "source_id": SOURCE, "profile_id": SOURCE}
     assert refused(body) == [("profile_id", "profile.unknown")]
     assert refused(video(profile_id="x")) == [("profile_id", "pattern")]
+    assert refused(video(profile_id=None)) == [("profile_id", "type")]
     assert refused(video(profile_id=None)) == [("profile_id", "type")]
 
 

@@ -14,6 +14,7 @@ from tams_graphql.resolvers import (
     deletions,
     flows,
     objects,
+    profiles,
     segment_deletion,
     segments,
     service,
@@ -22,7 +23,7 @@ from tams_graphql.resolvers import (
     timeline,
 )
 from tams_graphql.resolvers.context import Context
-from tams_graphql.resolvers.filters import FlowFilter, SourceFilter
+from tams_graphql.resolvers.filters import FlowFilter, ProfileFilter, SourceFilter
 from tams_graphql.resolvers.paging import PageRequest
 from tests.resolvers.conftest import uuid4, video
 from tests.resolvers.segment_stories import FLOW, SOURCE, video_flow
@@ -82,6 +83,11 @@ RESOLVERS: dict[str, Ask] = {
     "copy_instance": lambda ctx: copies.copy_instance(ctx, "a", uuid4(1)),
     "object_copies": lambda ctx: copies.object_copies(ctx, INIT),
     "remove_instance": lambda ctx: objects.remove_instance(ctx, "a", label="c"),
+    "get_profile": lambda ctx: profiles.get_profile(ctx, NEW),
+    "list_profiles": lambda ctx: profiles.list_profiles(ctx, ProfileFilter(), PAGE),
+    "count_profiles": lambda ctx: profiles.count_profiles(ctx, ProfileFilter()),
+    "create_profile": lambda ctx: profiles.create_profile(ctx, NEW, {}),
+    "named_profiles": lambda ctx: profiles.named_profiles(ctx, {"profile_id": NEW}),
     "coverage": lambda ctx: timeline.coverage(ctx, FLOW, None, 0, 10),
     "gaps": lambda ctx: timeline.gaps(ctx, FLOW, None, 0, 10),
     "compose_flow": lambda ctx: timeline.compose_flow(ctx, NEW, {}, [], 0),
@@ -120,7 +126,7 @@ async def test_a_principal_who_may_nothing_is_refused(
 
 
 def test_every_public_resolver_is_in_the_table() -> None:
-    modules = (service, sources, flows, segments, storage, objects, copies, timeline)
+    modules = (service, sources, flows, profiles, segments, storage, objects, copies, timeline)
     modules += (deletions, segment_deletion)
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
     helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}

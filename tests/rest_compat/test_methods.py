@@ -19,6 +19,7 @@ NAMES = {
     "objectId": "x",
     "name": "y",
     "request-id": "z",
+    "profileId": uuid4(2),
 }
 
 

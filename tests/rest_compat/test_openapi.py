@@ -69,6 +69,7 @@ def test_every_schema_is_one() -> None:
     [
         ("/service", ""),
         ("/service/storage-backends", ""),
+        ("/service/profiles", ""),
         ("/sources", ""),
         ("/flows", ""),
         ("/flows/{flowId}", "?include_timerange=true"),

@@ -26,7 +26,13 @@ from tests.rest_compat.bridge import Bridge, bridged
 from tests.rest_compat.official import ALWAYS_POSSIBLE, Official, find_official
 from tests.rest_compat.stories import fill, put_flow, uuid4, video
 
-KNOWN = {"flowId": uuid4(1), "sourceId": uuid4(100), "objectId": "take-0", "name": "camera"}
+KNOWN = {
+    "flowId": uuid4(1),
+    "sourceId": uuid4(100),
+    "objectId": "take-0",
+    "name": "camera",
+    "profileId": uuid4(700),
+}
 OPERATIONS = [
     (method, resource.path)
     for resource in RESOURCES
@@ -51,6 +57,13 @@ async def _story(bridge: Bridge) -> None:
     async with bridge.client() as client:
         await put_flow(client, video(KNOWN["flowId"], KNOWN["sourceId"], label="live"))
         await fill(client, KNOWN["flowId"], 3)
+        still = {"frame_width": 64, "frame_height": 36}
+        image = {"format": "urn:x-tam:format:image", "codec": "image/png"}
+        profile = {
+            "id": KNOWN["profileId"],
+            "flow_metadata": {**image, "essence_parameters": still},
+        }
+        await client.post(f"/service/profiles/{profile['id']}", json=profile)
         for noun in (f"/flows/{KNOWN['flowId']}", f"/sources/{KNOWN['sourceId']}"):
             await client.put(f"{noun}/tags/camera", json="one")
             await client.put(f"{noun}/description", json="a story")

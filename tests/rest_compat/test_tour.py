@@ -51,6 +51,7 @@ async def test_a_tour_through_every_operation(
 ) -> None:
     tour = Tour(client, official)
     await _service(tour)
+    await _profiles(tour)
     await _flows(tour)
     await _properties(tour)
     await _segments(tour)
@@ -76,6 +77,16 @@ async def _service(tour: Tour) -> None:
     }
     backends = await tour.visit("GET", "/service/storage-backends", 200)
     assert [b["label"] for b in backends.json()] == ["archive", "disk"]
+
+
+async def _profiles(tour: Tour) -> None:
+    body = tour.official.example("profile-put")
+    one, names = "/service/profiles/{profileId}", {"profileId": body["id"]}
+    created = await tour.visit("POST", one, 201, body, **names)
+    await tour.visit("POST", one, 400, body, **names)
+    got = await tour.visit("GET", one, 200, **names)
+    listing = await tour.visit("GET", "/service/profiles", 200)
+    assert [got.json()] == [created.json()] == listing.json()
 
 
 async def _flows(tour: Tour) -> None:
