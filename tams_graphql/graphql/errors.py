@@ -116,7 +116,8 @@ def _input_path(
         return _IDENTIFIERS.get(problem.field, [])
     if problem.rule in _ABOUT_THE_FLOW:
         return ["flowId"]
-    first, *rest = (to_camel_case(part) for part in problem.field.split("."))
+    field = problem.field.removeprefix("flow_metadata.")
+    first, *rest = (to_camel_case(part) for part in field.split("."))
     if first == "flowCollection" and rest[-1:] == ["id"]:
         rest[-1] = "flowId"
     return [part for part in (*_as_in_graphql(first, request), *rest) if part]
@@ -127,7 +128,10 @@ def _as_in_graphql(name: str, request: object) -> list[str]:
     essence = getattr(request, "essence", None)
     if essence is not None and name in {"format", "essenceParameters"}:
         return ["essence", *(kind for kind, given in vars(essence).items() if given is not None)]
-    return ["flowId"] if name == "id" else [name]
+    if name == "id":
+        of_profile = hasattr(request, "profile_id") and not hasattr(request, "flow_id")
+        return ["profileId" if of_profile else "flowId"]
+    return [name]
 
 
 class TypedErrors(SchemaExtension):

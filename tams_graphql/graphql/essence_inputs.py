@@ -3,12 +3,16 @@
 Values are checked by the same rules as REST bodies, in the resolvers.
 """
 
+from typing import Any
+
 import strawberry
 
 from tams_graphql.graphql import enums as _enums
+from tams_graphql.graphql.json_shapes import write_json
 from tams_graphql.model.vocabulary import (
     Colorspace,
     ComponentType,
+    ContentFormat,
     InterlaceMode,
     TransferCharacteristic,
 )
@@ -165,3 +169,14 @@ class EssenceInput:
     image: strawberry.Maybe[ImageEssenceParametersInput]
     data: strawberry.Maybe[DataEssenceParametersInput]
     multi: strawberry.Maybe[MultiEssenceParametersInput]
+
+
+def essence_json(given: EssenceInput) -> dict[str, Any]:
+    """``format`` and ``essence_parameters`` as the spec's JSON has them."""
+    for name in ContentFormat.__members__:
+        chosen = getattr(given, name.lower())
+        if chosen is not None:
+            parameters = write_json(chosen.value)
+            told = {"essence_parameters": parameters} if parameters or name != "MULTI" else {}
+            return {"format": ContentFormat[name].value, **told}
+    return {}

@@ -15,6 +15,7 @@ from tams_graphql.graphql.essence_inputs import (
     ContainerMappingInput,
     EssenceInput,
     RationalInput,
+    essence_json,
 )
 from tams_graphql.graphql.flows import Flow, flow_of
 from tams_graphql.graphql.json_shapes import write_json
@@ -22,7 +23,7 @@ from tams_graphql.graphql.scalars import UUID, MimeType, Timestamp, storable
 from tams_graphql.graphql.source_changes import tag_changes
 from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import Flow as FlowRecord
-from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
+from tams_graphql.model.vocabulary import FlowStatus
 from tams_graphql.resolvers import flows as resolvers
 from tams_graphql.resolvers import timeline
 from tams_graphql.resolvers.context import Context
@@ -53,7 +54,17 @@ class FlowMetadataInput(CreationInput):
         default=None,
         description="The Source that it represents, made if new. Default: a new id.",
     )
-    essence: EssenceInput
+    essence: EssenceInput | None = strawberry.field(
+        default=None,
+        description="The technical parameters; required unless there is a `profileId`.",
+    )
+    profile_id: UUID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The Profile that it is made from, which gives all of its technical metadata:"
+        " no essence, codec, container, bit rate on average, segment duration or container"
+        " mapping can be given beside it. Null, with all of these, ends the link; left out, a"
+        " Flow whose technical metadata stays equal keeps its Profile.",
+    )
     label: str | None = None
     description: str | None = None
     codec: MimeType | None = None
@@ -210,7 +221,7 @@ async def _put(info: Info, given: PutFlowInput) -> Mapping[str, Any]:
     def saved_as(done: resolvers.PutFlow) -> dict[str, Any]:
         return {"flow_id": done.flow.id, "created": done.created}
 
-    key, request = given.idempotency_key, write_json(given)
+    key, request = given.idempotency_key, _request(given)
     saved = await once(ctx, "putFlow", key, request, put, encode=saved_as)
     flow = await resolvers.get_flow(ctx, saved["flow_id"])
     return {"flow": flow_of(flow), "created": saved["created"]}
@@ -248,7 +259,7 @@ async def _composed(info: Info, given: ComposeFlowInput) -> Mapping[str, Any]:
             _place(missing, given.clips)
             raise
 
-    key, request = given.idempotency_key, write_json(given)
+    key, request = given.idempotency_key, _request(given)
     saved = await once(
         ctx, "composeFlow", key, request, compose, encode=lambda flow: {"flow_id": flow.id}
     )
@@ -274,7 +285,8 @@ def flow_json(given: FlowMetadataInput) -> dict[str, Any]:
     """The input as the spec's `flow-put.json`; ids that are left out are made.
 
     Raises:
-        InvalidInput: two tags of one name, or too many members of the collection.
+        InvalidInput: two tags of one name, too many members of the collection, or neither an
+            essence nor a profile.
     """
     body = {name: part for name, part in write_json(given).items() if name not in _OF_ITS_OWN}
     body["id"] = given.flow_id or str(uuid.uuid4())
@@ -283,14 +295,19 @@ def flow_json(given: FlowMetadataInput) -> dict[str, Any]:
         body["tags"] = tagging.tags_json(given.tags)
     if given.flow_collection is not None:
         body["flow_collection"] = _collection_json(given.flow_collection)
-    for name in ContentFormat.__members__:
-        chosen = getattr(given.essence, name.lower())
-        if chosen is not None:
-            body["format"] = ContentFormat[name].value
-            parameters = write_json(chosen.value)
-            if parameters or name != "MULTI":
-                body["essence_parameters"] = parameters
+    if given.profile_id is None:
+        body["profile_id"] = ""
+    if given.essence is not None:
+        return body | essence_json(given.essence)
+    if not given.profile_id:
+        raise InvalidInput("essence", "required", "is required unless there is a profileId")
     return body
+
+
+def _request(given: FlowMetadataInput) -> dict[str, Any]:
+    """What an idempotency key stands for."""
+    ends_link = {"profile_id": None} if given.profile_id is None else {}
+    return {**write_json(given), **ends_link}
 
 
 def _collection_json(items: list[FlowCollectionItemInput] | None) -> Any:

@@ -12,6 +12,7 @@ from tams_graphql.graphql.connections import After, Before, Connection, First, L
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.json_shapes import read_json
+from tams_graphql.graphql.profiles import Profile, find_profile
 from tams_graphql.graphql.scalars import UUID, ZERO, DateTime, MimeType, Timestamp
 from tams_graphql.graphql.segments import (
     FirstSegments,
@@ -123,6 +124,11 @@ class Flow(Node):
         from tams_graphql.graphql.sources import find_source  # noqa: PLC0415 - as above
 
         return await find_source(info, self.source_id)
+
+    @fields.field(description="The Profile that it is made from.")
+    async def profile(self, info: Info) -> Profile | None:
+        """Through the dataloader."""
+        return None if self.profile_id is None else await find_profile(info, self.profile_id)
 
     @fields.field(description="What its segments span; of those that overlap `within`.")
     async def timerange(self, info: Info, within: TimeRange | None = None) -> TimelineRange:

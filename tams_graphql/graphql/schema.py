@@ -8,7 +8,7 @@ import strawberry
 from graphql import Undefined
 from strawberry.schema.config import StrawberryConfig
 
-from tams_graphql.graphql import fields, flows, objects, segments, sources, storage
+from tams_graphql.graphql import fields, flows, objects, profiles, segments, sources, storage
 from tams_graphql.graphql.columnar import ColumnarExecutor, DiscreetExecutor
 from tams_graphql.graphql.connections import Node, parse_global_id
 from tams_graphql.graphql.context import Info
@@ -28,6 +28,7 @@ _NODES_LIMIT = 100
 class Query(
     sources.SourceQueries,
     flows.FlowQueries,
+    profiles.ProfileQueries,
     objects.ObjectQueries,
     ServiceQueries,
     storage.StorageQueries,
@@ -54,6 +55,7 @@ async def _find_node(info: Info, text: str) -> Node | None:
     finders = {
         "Source": sources.find_source,
         "Flow": flows.find_flow,
+        "Profile": profiles.find_profile,
         "MediaObject": objects.find_object,
         "FlowSegment": segments.find_segment,
     }
@@ -67,6 +69,7 @@ async def _find_node(info: Info, text: str) -> Node | None:
 class Mutation(
     SourceMutations,
     FlowMutations,
+    profiles.ProfileMutations,
     SegmentMutations,
     storage.StorageMutations,
     objects.ObjectMutations,

@@ -240,7 +240,7 @@ def linked(flow_id: str, profile_id: str) -> str:
     """Why the technical metadata of a flow that is made from a profile can't change."""
     return (
         f"flow {flow_id} is made from profile {profile_id}: to change it, PUT the flow with an"
-        ' empty profile_id ("") and all of its technical metadata'
+        ' empty profile_id ("", null in GraphQL) and all of its technical metadata'
     )
 
 
