@@ -1,7 +1,8 @@
 """A PUT of a flow is accepted if and only if the official schema accepts it.
 
-Documented exceptions: profiles are unknown (so each ``profile_id`` is refused), a pattern's
-``$`` is the end of the text and not of its last line, and integers must fit 64 bits.
+Documented exceptions: beside a profile all technical metadata is refused, as the descriptions
+say, not only what is complete; a ``profile_id`` is a UUID or empty; a pattern's ``$`` is the end
+of the text and not of its last line; and integers must fit 64 bits.
 """
 
 import copy
@@ -18,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 
 from tams_graphql.model.errors import InvalidInput
 from tams_graphql.model.flow_input import flow_input
+from tams_graphql.model.technical import technical_part
 
 SPEC = Path(__file__).parents[3] / "shared" / "spec" / "8.2"
 if not SPEC.is_dir():
@@ -58,7 +60,7 @@ NAMES = sorted(
 
 def accepted(body: Any) -> bool:
     try:
-        flow_input(body)
+        flow_input(body, {UUID: technical_part(BODIES[0])})
     except InvalidInput:
         return False
     return True
@@ -116,5 +118,19 @@ def test_every_property_takes_what_its_schema_takes(name: str) -> None:
     for value in VALUES:
         essence = {**video["essence_parameters"], name: value}
         for body in ({**video, name: value}, {**video, "essence_parameters": essence}):
-            expected = SCHEMA.is_valid(body) and "profile_id" not in body
-            assert accepted(body) == expected, body
+            assert accepted(body) == SCHEMA.is_valid(body), body
+
+
+@pytest.mark.parametrize("profile_id", [UUID, "", None])
+@pytest.mark.parametrize("members", [(), ("label", "max_bit_rate"), ("format", "codec")])
+def test_profiles_are_accepted_as_the_schema_accepts_them(
+    profile_id: str | None, members: tuple[str, ...]
+) -> None:
+    link = {} if profile_id is None else {"profile_id": profile_id}
+    common = {"id": UUID, "source_id": UUID, "label": "x", "max_bit_rate": 1}
+    for body in BODIES:
+        named = {name: body[name] for name in members if name in body}
+        for candidate in (common | named | link, {**body, **link}):
+            beside = profile_id == UUID and bool(technical_part(candidate))
+            expected = SCHEMA.is_valid(candidate) and not beside
+            assert accepted(candidate) == expected, candidate
