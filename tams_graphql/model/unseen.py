@@ -11,15 +11,12 @@ from typing import Any, TypeAlias
 
 from tams_graphql.model.records import CollectionItem, Flow, TagValue
 from tams_graphql.model.tags import joined_tag
+from tams_graphql.model.technical import TECHNICAL
 from tams_graphql.model.vocabulary import ContentFormat
 
 Json: TypeAlias = dict[str, Any]
 Place: TypeAlias = tuple[str | None, int]
 _MIME_MEMBERS = ("codec", "container")
-_TECHNICAL = (
-    *("format", "codec", "container", "avg_bit_rate", "segment_duration"),
-    *("container_mapping", "essence_parameters"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,4 +159,4 @@ def _item(member: CollectionItem) -> Json:
 
 
 def _differs(whole: Json, stored: Flow) -> bool:
-    return any(whole.get(name) != getattr(stored, name) for name in _TECHNICAL)
+    return any(whole.get(name) != getattr(stored, name) for name in TECHNICAL)

@@ -1,5 +1,6 @@
 """`Unseen` puts back what a client could not see, and nothing that it could."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ BODY: dict[str, Any] = {
 
 def stored(profile_id: str | None = None, **changes: Any) -> Flow:
     """The flow of `BODY` with `changes`."""
-    content = flow_input({**BODY, **changes}).content
+    content = replace(flow_input({**BODY, **changes}).content, profile_id=profile_id)
     values = {name: getattr(content, name) for name in content.__slots__}
     return Flow(
         id=ID,
@@ -30,7 +31,6 @@ def stored(profile_id: str | None = None, **changes: Any) -> Flow:
         created_by=None,
         updated_by=None,
         metadata_version="1",
-        profile_id=profile_id,
         created_us=0,
         metadata_updated_us=0,
         segments_updated_us=None,
