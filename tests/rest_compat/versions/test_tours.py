@@ -18,14 +18,22 @@ from tests.rest_compat.versions.world import (
     IMAGE,
     LOCKED,
     MULTI,
+    PROFILE,
     SOURCES,
     VIDEO,
     each_version,
+    profile,
 )
 
 UNKNOWN = uuid4(404)
 NEW = uuid4(600)
-NAMES = {"flowId": VIDEO, "sourceId": SOURCES[VIDEO], "objectId": "take-0", "name": "studio"}
+NAMES = {
+    "flowId": VIDEO,
+    "sourceId": SOURCES[VIDEO],
+    "objectId": "take-0",
+    "name": "studio",
+    "profileId": PROFILE,
+}
 # Nobody is refused for who they are yet.
 WHO = {"/flows/{flowId}/read_only", "/objects/{objectId}/instances"}
 BAD_QUERIES = {
@@ -34,6 +42,7 @@ BAD_QUERIES = {
     "/flows/{flowId}": "?include_timerange=maybe",
     "/flows/{flowId}/segments": "?timerange=noon",
     "/objects/{objectId}": "?limit=0",
+    "/service/profiles": "?format=film",
 }
 VALUES: dict[str, tuple[Any, Any]] = {
     "label": ("a label", 5),
@@ -48,6 +57,7 @@ BAD_POSTS: dict[str, dict[str, Any]] = {
     "/flows/{flowId}/segments": {"object_id": "nowhere", "timerange": seconds(9, 10)},
     "/flows/{flowId}/storage": {"limit": 0},
     "/objects/{objectId}/instances": {"storage_id": uuid4(9)},
+    "/service/profiles/{profileId}": profile(PROFILE),
 }
 
 
@@ -106,6 +116,9 @@ async def test_every_answer_is_what_the_version_documents(
     await _refusals_of_changes(tour)
     await _locked(tour)
     await _writes(tour)
+    if version.serves("/service/profiles"):
+        path = "/service/profiles/{profileId}"
+        await tour.visit("POST", path, 201, profile(uuid4(106)), profileId=uuid4(106))
     await _objects(tour)
     await _deletions(tour)
     app.state.service = replace(app.state.service, async_delete_segments=0)
@@ -144,12 +157,13 @@ async def _refusals(tour: Tour) -> None:
         if method == "GET" and "{" in path:
             unknown = "malformed" if path.endswith("/segments") else UNKNOWN
             names = {"flowId": unknown, "sourceId": UNKNOWN, "objectId": "nothing"}
-            names["request-id"] = UNKNOWN
+            names |= {"request-id": UNKNOWN, "profileId": UNKNOWN}
             await tour.visit(method, path, 404, **names)
 
 
 async def _refusals_of_changes(tour: Tour) -> None:
     unknown = {"flowId": UNKNOWN, "sourceId": UNKNOWN, "objectId": "nothing"}
+    unknown["profileId"] = UNKNOWN
     for method, path in tour.paths():
         good, bad = VALUES.get(path.rpartition("/")[2], (None, None))
         if method == "PUT" and good is not None:

@@ -10,6 +10,7 @@ from tests.rest_compat.stories import Json, allocate, fill, put_flow, register, 
 
 VIDEO, AUDIO, IMAGE, MULTI, LOCKED = (uuid4(number) for number in range(1, 6))
 SOURCES = {VIDEO: uuid4(101), AUDIO: uuid4(102), IMAGE: uuid4(103), MULTI: uuid4(104)}
+PROFILE = uuid4(105)
 ODD_CODEC = "wéird/codec(1)"
 OLD = VERSIONS[:-1]
 
@@ -85,12 +86,20 @@ def multi_flow() -> Json:
     }
 
 
+def profile(profile_id: str) -> Json:
+    """A Profile of still images."""
+    essence = {"frame_width": 64, "frame_height": 36}
+    still = {"format": "urn:x-tam:format:image", "codec": "image/png"}
+    return {"id": profile_id, "flow_metadata": {**still, "essence_parameters": essence}}
+
+
 @pytest.fixture
 async def world(client: httpx.AsyncClient) -> httpx.AsyncClient:
     """The client of a store with four flows, segments of two of them, and a locked one."""
     for flow in (video_flow(), audio_flow(), image_flow(), multi_flow()):
         await put_flow(client, flow)
     await put_flow(client, {**video_flow(), "id": LOCKED, "label": "locked", "read_only": True})
+    await client.post(f"/service/profiles/{PROFILE}", json=profile(PROFILE))
     await client.put(f"/sources/{SOURCES[VIDEO]}/tags/genres", json=["drama", "crime"])
     for name in ("label", "description"):
         await client.put(f"/sources/{SOURCES[VIDEO]}/{name}", json=f"the {name}")
