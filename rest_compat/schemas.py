@@ -123,6 +123,7 @@ _NOUNS: dict[str, Schema] = {
         updated=_DATE_TIME,
         expiry=_DATE_TIME,
         status={"type": "string", "enum": ["created", "started", "done", "error"]},
+        error=_object("type summary time", type=_TEXT, summary=_TEXT, time=_DATE_TIME),
     ),
     "source": _object(
         "id format",

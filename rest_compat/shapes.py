@@ -13,6 +13,7 @@ from tams_graphql.media.store import StorageBackend
 from tams_graphql.metadata.columns import column_values
 from tams_graphql.model.records import (
     CollectionItem,
+    DeletionError,
     DeletionRequest,
     Flow,
     MediaObject,
@@ -97,6 +98,7 @@ def deletion_request(request: DeletionRequest) -> Json:
             "updated": date_time(request.updated_us),
             "expiry": date_time(request.expiry_us),
             "status": request.status.value,
+            "error": None if request.error is None else _deletion_error(request.error),
         }
     )
 
@@ -114,6 +116,10 @@ def profile(record: Profile) -> Json:
             "flow_metadata": record.flow_metadata,
         }
     )
+
+
+def _deletion_error(error: DeletionError) -> Json:
+    return {"type": error.type, "summary": error.summary, "time": date_time(error.time_us)}
 
 
 def collection(items: Iterable[CollectionItem], version: Version = NEWEST) -> list[Json]:

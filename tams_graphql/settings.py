@@ -91,6 +91,10 @@ class Settings(BaseSettings):
         ge=0,
         description="A deletion of more segments is answered 202 and goes on; 0: every deletion.",
     )
+    delete_request_retention: Seconds = Field(
+        24 * 3600,
+        description="Seconds for which a deletion answered 202 can be looked at after its end.",
+    )
     max_body_bytes: Bytes = Field(
         8 * 1024 * 1024, description="Largest request body of both APIs, in bytes."
     )

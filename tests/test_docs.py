@@ -29,8 +29,12 @@ SOME = "…"
 
 @pytest.fixture(scope="module")
 def store_with_a_film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that holds twenty seconds of the demonstration film; its address."""
-    with tams(tmp_path_factory.mktemp("docs") / "data") as server:
+    """A server that holds twenty seconds of the demonstration film; its address.
+
+    It waits for hardly any deletion: the examples show what is told then.
+    """
+    data = tmp_path_factory.mktemp("docs") / "data"
+    with tams(data, async_delete_segments="1") as server:
         film = FilmFormat(seconds=Fraction(20), preset="ultrafast")
         asyncio.run(demo(Server(server.url), film=film))
         yield server.url

@@ -14,6 +14,8 @@ strawberry.enum(vocabulary.TransferCharacteristic, description="Transfer charact
 strawberry.enum(vocabulary.ComponentType, description="Picture component representation.")
 strawberry.enum(vocabulary.SourceSort, description="What Sources are listed by.")
 strawberry.enum(vocabulary.FlowSort, description="What Flows are listed by.")
+strawberry.enum(vocabulary.DeletionSort, description="What deletion requests are listed by.")
+strawberry.enum(records.DeletionStatus, description="How a deletion request stands.")
 strawberry.enum(records.CopyState, description="How a copy of an object stands.")
 
 

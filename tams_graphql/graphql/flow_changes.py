@@ -10,6 +10,7 @@ import strawberry
 from tams_graphql.graphql import fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.deletions import DeletionRequest, going_on
 from tams_graphql.graphql.errors import CreationInput, MutationInput, MutationPayload, answered
 from tams_graphql.graphql.essence_inputs import (
     ContainerMappingInput,
@@ -146,6 +147,10 @@ class DeleteFlowPayload(MutationPayload):
     """What is gone."""
 
     deleted_flow_id: UUID | None = None
+    deletion_request: DeletionRequest | None = strawberry.field(
+        default=None,
+        description="If it had many segments: what is left to do. The Flow is gone already.",
+    )
 
 
 @strawberry.input(description="A piece of a Flow to use again.")
@@ -238,8 +243,8 @@ async def _updated(info: Info, given: UpdateFlowInput) -> Mapping[str, Any]:
 
 
 async def _deleted(info: Info, given: DeleteFlowInput) -> Mapping[str, Any]:
-    await resolvers.delete_flow(info.context.tams, given.flow_id)
-    return {"deleted_flow_id": given.flow_id}
+    request = await resolvers.delete_flow(info.context.tams, given.flow_id)
+    return {"deleted_flow_id": given.flow_id, "deletion_request": going_on(request)}
 
 
 async def _composed(info: Info, given: ComposeFlowInput) -> Mapping[str, Any]:

@@ -8,7 +8,16 @@ import strawberry
 from graphql import Undefined
 from strawberry.schema.config import StrawberryConfig
 
-from tams_graphql.graphql import fields, flows, objects, profiles, segments, sources, storage
+from tams_graphql.graphql import (
+    deletions,
+    fields,
+    flows,
+    objects,
+    profiles,
+    segments,
+    sources,
+    storage,
+)
 from tams_graphql.graphql.columnar import ColumnarExecutor, DiscreetExecutor
 from tams_graphql.graphql.connections import Node, parse_global_id
 from tams_graphql.graphql.context import Info
@@ -32,6 +41,7 @@ class Query(
     objects.ObjectQueries,
     ServiceQueries,
     storage.StorageQueries,
+    deletions.DeletionQueries,
 ):
     """The root of queries."""
 
@@ -58,6 +68,7 @@ async def _find_node(info: Info, text: str) -> Node | None:
         "Profile": profiles.find_profile,
         "MediaObject": objects.find_object,
         "FlowSegment": segments.find_segment,
+        "DeletionRequest": deletions.find_deletion_request,
     }
     if kind not in finders:
         raise InvalidInput("id", "id.malformed", "not an id of this service")

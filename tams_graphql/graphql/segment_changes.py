@@ -11,6 +11,7 @@ import strawberry
 from tams_graphql.graphql import fields
 from tams_graphql.graphql.connections import SEGMENTS
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.deletions import DeletionRequest, going_on
 from tams_graphql.graphql.errors import (
     CreationInput,
     MutationInput,
@@ -107,7 +108,12 @@ class DeleteSegmentsInput(MutationInput):
 class DeleteSegmentsPayload(MutationPayload):
     """What is gone."""
 
-    deleted_count: int = 0
+    deleted_count: int = strawberry.field(
+        default=0, description="How many are gone already, for all readers."
+    )
+    deletion_request: DeletionRequest | None = strawberry.field(
+        default=None, description="If they were many: what is left to do."
+    )
     flow: Flow | None = None
 
 
@@ -211,4 +217,8 @@ async def _deleted(info: Info, given: DeleteSegmentsInput) -> Mapping[str, Any]:
     deletion = await delete_segments(
         ctx, given.flow_id, timerange=given.timerange, object_id=given.object_id
     )
-    return {"deleted_count": deletion.count, "flow": await find_flow(info, given.flow_id)}
+    return {
+        "deleted_count": deletion.count,
+        "deletion_request": going_on(deletion.request),
+        "flow": await find_flow(info, given.flow_id),
+    }

@@ -174,10 +174,24 @@ class DeletionStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionError:
+    """What kept a deletion from going on, the last time (spec 8.2, `error.json`).
+
+    `type`: the name of the kind of error; `tries`: how often in a row it went wrong.
+    """
+
+    type: str
+    summary: str
+    time_us: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionRequest:
     """A deletion that goes on after it has been answered (spec 8.2, `deletion-request.json`).
 
-    `timerange`: what is to go; `remaining`: what of it has not been looked at.
+    `timerange`: what is to go; `remaining`: what of it has not been looked at. `error`: what
+    went wrong since the last progress.
     """
 
     id: str
@@ -186,6 +200,7 @@ class DeletionRequest:
     remaining: TimeRange
     delete_flow: bool
     status: DeletionStatus
+    error: DeletionError | None
     deleted_count: int
     created_by: str | None
     created_us: int

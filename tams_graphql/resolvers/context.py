@@ -22,6 +22,8 @@ class Service:
     """What the operator configured about the service. Timeouts in seconds.
 
     `async_delete_segments`: a deletion of more segments than that is not waited for; 0: none is.
+    `deletion_grace`: for how many seconds a timeline that went stays for requests that had just
+    asked for it. `delete_request_retention`: for how many a deletion that ended can be looked at.
     `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
     """
 
@@ -31,6 +33,8 @@ class Service:
     min_object_timeout: int = 3600
     min_presigned_url_timeout: int = 900
     async_delete_segments: int = 10_000
+    deletion_grace: int = 5
+    delete_request_retention: int = 24 * 3600
     head_urls_in_rest: bool = False
 
 

@@ -6,7 +6,9 @@
    with their last reference, and the request tells what remains. So nothing is done twice, and
    nothing left out, wherever the process dies.
 3. Between two batches everybody else may write for as long as the batch took.
-4. A request that is over can be looked at until it expires.
+4. What goes wrong is told in the request and tried again, later and later. After `MAX_TRIES` in a
+   row its status is ``error``, and it is tried every hour: no segment is left for ever.
+5. A request that is over can be looked at until it expires.
 """
 
 import asyncio
@@ -17,6 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from tams_graphql.metadata.edits import Edits
@@ -26,17 +29,17 @@ from tams_graphql.metadata.engine import (
     Filter,
     Key,
     OneOf,
-    Row,
     Scan,
     View,
     delete_request,
     flow,
 )
 from tams_graphql.metadata.tables import DELETE_REQUESTS, SEGMENTS
-from tams_graphql.model.records import DeletionStatus
+from tams_graphql.model.errors import MediaStoreError, Unavailable
+from tams_graphql.model.records import DeletionError, DeletionStatus
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.covered import covered_rows
-from tams_graphql.resolvers.deletions import KEPT_US, later_than
+from tams_graphql.resolvers.deletions import kept_until, later_than, request_from_row
 from tams_graphql.resolvers.flow_changes import stored_flow
 from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
 from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, shrink
@@ -47,6 +50,15 @@ BATCH = 500
 
 LEASE_US = 6_000_000
 """For how long a request is left alone after its owner's last commit."""
+
+RETRY_US = 2_000_000
+"""How long after the first failure a request is tried again; it doubles with each."""
+
+STALLED_US = 3_600_000_000
+"""How long after each failure a request rests whose status is ``error``."""
+
+MAX_TRIES = 5
+"""How many failures in a row make the status ``error``."""
 
 _TAKEN_AT_ONCE = 10
 _EXPIRED_AT_ONCE = 1000
@@ -87,12 +99,10 @@ async def perform(ctx: Context, request_id: str) -> None:
         if not rows or rows[0]["due_us"] is None or rows[0]["due_us"] > now_us:
             return Changes(answer=None)
         edits = Edits()
-        news: Row = {
-            "owner": owner,
-            "due_us": now_us + LEASE_US,
-            "status": DeletionStatus.STARTED.value,
-        }
-        edits.update(DELETE_REQUESTS, {"request_id": request_id, **news, "updated_us": now_us})
+        news: dict[str, Any] = {"owner": owner, "due_us": now_us + LEASE_US, "updated_us": now_us}
+        if rows[0]["error_json"] is None:
+            news["status"] = DeletionStatus.STARTED.value
+        edits.update(DELETE_REQUESTS, {"request_id": request_id, **news})
         flow_id: str = rows[0]["flow_id"]
         return edits.changes(flow_id)
 
@@ -106,6 +116,12 @@ async def perform(ctx: Context, request_id: str) -> None:
             # The server stops: whoever comes next need not wait until the lease has run out.
             await _let_go(ctx, request_id, owner)
             raise
+        except (_NotMine, Unavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge of this job
+            # The request must tell, and the next ones get their turn.
+            _log.exception("deletion request %s failed", request_id)
+            await _tell_failure(ctx, request_id, owner, error)
 
 
 async def _batches(ctx: Context, request_id: str, flow_id: str, owner: str) -> None:
@@ -114,7 +130,7 @@ async def _batches(ctx: Context, request_id: str, flow_id: str, owner: str) -> N
         begun = time.monotonic()
 
         def batch(view: View) -> Changes[bool]:
-            return _batch(view, _mine(view, request_id, owner), ctx.clock())
+            return _batch(ctx, view, _mine(view, request_id, owner))
 
         more = await ctx.metadata.commit(batch, [flow(flow_id), delete_request(request_id)])
         ctx.loaders.forget()
@@ -127,9 +143,9 @@ async def give_way(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def _batch(view: View, row: Mapping[str, Any], now_us: int) -> Changes[bool]:
+def _batch(ctx: Context, view: View, row: Mapping[str, Any]) -> Changes[bool]:
     """The next segments; whether there are more."""
-    edits = Edits()
+    edits, now_us = Edits(), ctx.clock()
     whole = TimeRange(row["start_ns"], row["end_ns"], row["bounds"])
     found = view.page(_next(row))
     doomed = found if row["orphaned"] else covered_rows(found, whole)
@@ -144,11 +160,12 @@ def _batch(view: View, row: Mapping[str, Any], now_us: int) -> Changes[bool]:
         "remaining_bounds": int(left.bounds),
         "deleted_count": row["deleted_count"] + doomed.num_rows,
         "updated_us": now_us,
-        "expiry_us": now_us + KEPT_US,
+        "expiry_us": kept_until(ctx, now_us),
         "due_us": now_us + LEASE_US if more else None,
+        "status": (DeletionStatus.STARTED if more else DeletionStatus.DONE).value,
+        "error_json": None,
     }
-    ended = {"owner": None, "status": DeletionStatus.DONE.value}
-    edits.update(DELETE_REQUESTS, news if more else news | ended)
+    edits.update(DELETE_REQUESTS, news if more else news | {"owner": None})
     return edits.changes(more)
 
 
@@ -202,6 +219,36 @@ async def _let_go(ctx: Context, request_id: str, owner: str) -> None:
         return edits.changes(None)
 
     await ctx.metadata.commit(command, [delete_request(request_id)])
+
+
+async def _tell_failure(ctx: Context, request_id: str, owner: str, error: Exception) -> None:
+    def command(view: View) -> Changes[None]:
+        row, now_us, edits = _mine(view, request_id, owner), ctx.clock(), Edits()
+        before = request_from_row(row).error
+        tries = 1 if before is None else before.tries + 1
+        stalled = tries >= MAX_TRIES
+        rest_us = STALLED_US if stalled else RETRY_US * 2 ** (tries - 1)
+        news: dict[str, Any] = {
+            "owner": None,
+            "error_json": orjson.dumps(_told(error, now_us, tries)).decode(),
+            "updated_us": now_us,
+            "expiry_us": kept_until(ctx, now_us),
+            "due_us": now_us + rest_us,
+        }
+        if stalled:
+            news["status"] = DeletionStatus.ERROR.value
+        edits.update(DELETE_REQUESTS, {"request_id": row["request_id"], **news})
+        return edits.changes(None)
+
+    await ctx.metadata.commit(command, [delete_request(request_id)])
+
+
+def _told(error: Exception, now_us: int, tries: int) -> DeletionError:
+    if isinstance(error, MediaStoreError):
+        return DeletionError(type=error.code, summary=error.message, time_us=now_us, tries=tries)
+    # What a fault of ours says is for the log alone.
+    summary = "internal error; the server's log of that time tells more"
+    return DeletionError(type="INTERNAL", summary=summary, time_us=now_us, tries=tries)
 
 
 async def _forget_expired(ctx: Context) -> None:

@@ -11,21 +11,20 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Row
 from tams_graphql.metadata.tables import DELETE_REQUESTS, FLOWS
 from tams_graphql.model.errors import NotFound
-from tams_graphql.model.records import DeletionRequest, DeletionStatus, Flow
+from tams_graphql.model.records import DeletionError, DeletionRequest, DeletionStatus, Flow
 from tams_graphql.model.vocabulary import DeletionSort
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
-from tams_graphql.resolvers.listing import Listing, list_page
+from tams_graphql.resolvers.listing import Listing, count_all, list_page
 from tams_graphql.resolvers.paging import Page, PageRequest
 from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.timeline import TimeRange
-
-KEPT_US = 24 * 3_600_000_000
-"""For how long a deletion request can be looked at after its last change."""
 
 
 async def get_deletion_request(ctx: Context, request_id: str) -> DeletionRequest:
@@ -50,14 +49,23 @@ async def list_deletion_requests(
 ) -> Page[DeletionRequest]:
     """A page of deletion requests, the most recent first (spec 8.2)."""
     authorise(ctx, Action.READ, "flow")
-    listing = Listing(
+    return await list_page(ctx.metadata, _listing(sort), page)
+
+
+async def count_deletion_requests(ctx: Context) -> int:
+    """How many deletion requests there are."""
+    authorise(ctx, Action.READ, "flow")
+    return await count_all(ctx.metadata, _listing(DeletionSort.CREATED))
+
+
+def _listing(sort: DeletionSort) -> Listing[DeletionRequest]:
+    return Listing(
         name=f"deletion requests:{sort.value}",
         table=DELETE_REQUESTS,
         order=sort.value,
         descending=True,
         read=request_from_row,
     )
-    return await list_page(ctx.metadata, listing, page)
 
 
 def is_long(ctx: Context, count: int) -> bool:
@@ -66,7 +74,13 @@ def is_long(ctx: Context, count: int) -> bool:
     return most == 0 or count > most
 
 
+def kept_until(ctx: Context, now_us: int) -> int:
+    """Until when a deletion request that changes now can be looked at, in microseconds."""
+    return now_us + ctx.service.delete_request_retention * 1_000_000
+
+
 def request_deletion(
+    ctx: Context,
     edits: Edits,
     flow: Flow,
     timerange: TimeRange,
@@ -80,7 +94,11 @@ def request_deletion(
 
     What is registered later is told apart by its time: the flow's `segments_updated` is moved
     up, unless its timeline goes, and `later_than` keeps each registration behind it.
+
+    `orphaned`: the caller takes the timeline away from the flow. Who has just asked where the
+    flow's segments are must not find a part of them: the work begins after a grace.
     """
+    grace_us = ctx.service.deletion_grace * 1_000_000 if orphaned else 0
     up_to_us = max(stamp.now_us, flow.segments_updated_us or 0)
     if not orphaned:
         edits.update(FLOWS, {"flow_id": flow.id, "segments_updated_us": up_to_us})
@@ -103,8 +121,8 @@ def request_deletion(
         "deleted_count": 0,
         "created_us": stamp.now_us,
         "updated_us": stamp.now_us,
-        "expiry_us": stamp.now_us + KEPT_US,
-        "due_us": stamp.now_us,
+        "expiry_us": kept_until(ctx, stamp.now_us),
+        "due_us": stamp.now_us + grace_us,
         "delete_flow": delete_flow,
         "orphaned": orphaned,
     }
@@ -128,9 +146,14 @@ def request_from_row(row: Mapping[str, Any]) -> DeletionRequest:
         ),
         delete_flow=row["delete_flow"],
         status=DeletionStatus(row["status"]),
+        error=_error(row["error_json"]),
         deleted_count=row["deleted_count"],
         created_by=row["created_by"],
         created_us=row["created_us"],
         updated_us=row["updated_us"],
         expiry_us=row["expiry_us"],
     )
+
+
+def _error(error_json: str | None) -> DeletionError | None:
+    return None if error_json is None else DeletionError(**orjson.loads(error_json))

@@ -266,7 +266,7 @@ async def delete_flow(ctx: Context, flow_id: str) -> DeletionRequest | None:
         request = None
         if is_long(ctx, flow.segment_count):
             request = request_deletion(
-                edits, flow, flow.timerange, stamp, delete_flow=True, orphaned=True
+                ctx, edits, flow, flow.timerange, stamp, delete_flow=True, orphaned=True
             )
         else:
             remove_timeline(view, edits, flow, stamp)

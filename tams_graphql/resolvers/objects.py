@@ -20,7 +20,7 @@ from tams_graphql.resolvers.filters import TagFilter
 from tams_graphql.resolvers.instances import format_instances, parse_instances
 from tams_graphql.resolvers.narrowing import check_tags
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
-from tams_graphql.resolvers.reading import Found, all_per_key
+from tams_graphql.resolvers.reading import Found, all_per_key, all_rows
 from tams_graphql.resolvers.references import spread_instances, update_object
 from tams_graphql.resolvers.registration import with_uncontrolled
 from tams_graphql.resolvers.removal import discard
@@ -250,10 +250,22 @@ def registered_object(view: View, object_id: str) -> Mapping[str, Any]:
     """The row of a registered object.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or only a timeline keeps it that is taken apart.
     """
     for row in view.get(OBJECTS, [(object_id,)]).to_pylist():
-        if row["state"] == "registered":
+        if row["state"] == "registered" and _is_live(view, object_id):
             found: Mapping[str, Any] = row
             return found
     raise NotFound("object", object_id)
+
+
+def _is_live(view: View, object_id: str) -> bool:
+    """Whether a flow that is still there refers to the object."""
+    if not view.page(_ORPHANED_TIMELINES).num_rows:
+        return True
+    columns = (*REFERENCES.key, "flow_id")
+    scan = Scan(table=REFERENCES, prefix=(object_id,), columns=columns)
+    references = all_rows(view, scan).to_pylist()
+    keys: list[Key] = [(flow_id,) for flow_id in _flows_of(references)]
+    flows = view.get(FLOWS, keys, ("flow_id", "timeline_id"))["timeline_id"].to_pylist()
+    return not set(flows).isdisjoint(row["timeline_id"] for row in references)

@@ -59,11 +59,11 @@ async def delete_segments(
             return edits.changes(Deletion(0))
         whole = object_id is None and _covers(covered, target.timerange)
         if whole and is_long(ctx, target.segment_count):
-            return edits.changes(_all_later(edits, target, stamp))
+            return edits.changes(_all_later(ctx, edits, target, stamp))
         found = view.page(_deletable(ctx, target.timeline_id, covered, object_id))
         if is_long(ctx, found.num_rows):
             span = target.timerange if timerange is None else covered
-            request = request_deletion(edits, target, span, stamp, object_id=object_id)
+            request = request_deletion(ctx, edits, target, span, stamp, object_id=object_id)
             return edits.changes(Deletion(0, request))
         return edits.changes(_now(view, edits, target, covered_rows(found, covered), stamp))
 
@@ -78,11 +78,9 @@ def _covers(covered: TimeRange, extent: TimeRange) -> bool:
     return extent.is_empty or covered.contains(extent)
 
 
-def _all_later(edits: Edits, target: Flow, stamp: Stamp) -> Deletion:
+def _all_later(ctx: Context, edits: Edits, target: Flow, stamp: Stamp) -> Deletion:
     """The flow gets a new timeline; the old one is nobody's."""
-    request = request_deletion(
-        edits, target, target.timerange, stamp, delete_flow=False, orphaned=True
-    )
+    request = request_deletion(ctx, edits, target, target.timerange, stamp, orphaned=True)
     edits.update(FLOWS, emptied(target, later_than(target, stamp.now_us), str(uuid.uuid4())))
     return Deletion(target.segment_count, request)
 

@@ -52,6 +52,7 @@ class Api:
         self.engine = engine
         self.stores = memory_stores()
         self.clock = Clock()
+        self.service = Service(name="test", version="1.2.3")
         self.app = FastAPI()
         chosen = {"limits": Limits(), "introspection": True, "ide": True} | options
         self.app.include_router(graphql_router(self.context, **chosen))
@@ -62,7 +63,7 @@ class Api:
         return Context(
             metadata=self.engine,
             stores=self.stores,
-            service=Service(name="test", version="1.2.3"),
+            service=self.service,
             clock=self.clock,
             request_id="request-1",
         )

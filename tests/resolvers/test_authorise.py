@@ -73,6 +73,7 @@ RESOLVERS: dict[str, Ask] = {
     "list_deletion_requests": lambda ctx: deletions.list_deletion_requests(
         ctx, DeletionSort.CREATED, PAGE
     ),
+    "count_deletion_requests": deletions.count_deletion_requests,
     "delete_segments": lambda ctx: segment_deletion.delete_segments(ctx, FLOW),
     "allocate_storage": lambda ctx: storage.allocate_storage(ctx, FLOW, {}),
     "get_object": lambda ctx: objects.get_object(ctx, "a"),
@@ -130,7 +131,7 @@ def test_every_public_resolver_is_in_the_table() -> None:
     modules += (deletions, segment_deletion)
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
     helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}
-    helpers |= {"is_long", "later_than", "request_deletion", "request_from_row"}
+    helpers |= {"is_long", "kept_until", "later_than", "request_deletion", "request_from_row"}
     public = {
         name
         for module in modules

@@ -8,24 +8,36 @@ from typing import Any
 import pytest
 
 from tams_graphql.metadata.engine import Aggregate, Command, Scan
-from tams_graphql.metadata.tables import DELETE_REQUESTS, OBJECTS, REFERENCES, SEGMENTS
-from tams_graphql.model.errors import NotFound
+from tams_graphql.metadata.tables import (
+    COPIES,
+    DELETE_REQUESTS,
+    OBJECTS,
+    REFERENCES,
+    SEGMENTS,
+    Table,
+)
+from tams_graphql.model.errors import InvalidInput, NotFound
 from tams_graphql.model.records import DeletionRequest, DeletionStatus
 from tams_graphql.model.vocabulary import DeletionSort
 from tams_graphql.resolvers import deletion_jobs
 from tams_graphql.resolvers.context import Context
-from tams_graphql.resolvers.deletion_jobs import LEASE_US, work_on_deletions
+from tams_graphql.resolvers.copies import copy_instance
+from tams_graphql.resolvers.deletion_jobs import LEASE_US, STALLED_US, work_on_deletions
 from tams_graphql.resolvers.deletions import (
-    KEPT_US,
     get_deletion_request,
     list_deletion_requests,
 )
 from tams_graphql.resolvers.flows import delete_flow, get_flow, put_flow
-from tams_graphql.resolvers.objects import get_object, object_flows
+from tams_graphql.resolvers.objects import (
+    add_uncontrolled_instance,
+    get_object,
+    object_flows,
+    remove_instance,
+)
 from tams_graphql.resolvers.paging import PageRequest
 from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.timeline import NEVER, TimeRange
-from tests.resolvers.conftest import fresh, video
+from tests.resolvers.conftest import ARCHIVE, DISK, fresh, video
 from tests.resolvers.segment_stories import (
     FLOW,
     OTHER,
@@ -39,11 +51,13 @@ from tests.resolvers.segment_stories import (
     video_flow,
 )
 
+DAY_US = 24 * 3_600_000_000
+
 
 @pytest.fixture(autouse=True)
 def small_batches(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion_jobs, "BATCH", 3)
-    ctx.service = replace(ctx.service, async_delete_segments=4)
+    ctx.service = replace(ctx.service, async_delete_segments=4, deletion_grace=0)
 
 
 @pytest.fixture
@@ -79,7 +93,7 @@ async def test_a_long_flow_is_gone_at_once_and_its_rows_later(ctx: Context, long
     assert await count(ctx, SEGMENTS, REFERENCES, OBJECTS) == [0, 0, 0]
     done = await get_deletion_request(ctx, request.id)
     assert (done.status, done.remaining, done.deleted_count) == (DeletionStatus.DONE, NEVER, 10)
-    assert done.expiry_us == done.updated_us + KEPT_US
+    assert done.expiry_us == done.updated_us + DAY_US
 
 
 async def test_a_flow_made_anew_at_once_has_an_empty_timeline_and_keeps_its_own(
@@ -255,10 +269,109 @@ async def test_requests_are_listed_and_go_when_they_expire(ctx: Context, long_fl
         assert rest.items == [first]
     await work_on_deletions(ctx)
     later = fresh(ctx)
-    moment = ctx.clock() + 2 * KEPT_US
+    moment = ctx.clock() + 2 * DAY_US
     later.clock = lambda: moment
     await work_on_deletions(later)
     assert await count(ctx, DELETE_REQUESTS) == [0]
     for request_id in (first.id, "none", "\ud800"):
         with pytest.raises(NotFound):
             await get_deletion_request(ctx, request_id)
+
+
+async def test_who_had_just_asked_for_the_timeline_still_finds_it_whole(
+    ctx: Context, long_flow: str
+) -> None:
+    ctx.service = replace(ctx.service, deletion_grace=3600)
+    await delete_flow(ctx, long_flow)
+    await work_on_deletions(ctx)
+    assert await count(ctx, SEGMENTS, REFERENCES, OBJECTS) == [10, 10, 10]
+    later = fresh(ctx)
+    moment = ctx.clock() + 3600 * 1_000_000
+    later.clock = lambda: moment
+    await work_on_deletions(later)
+    assert await count(ctx, SEGMENTS, REFERENCES, OBJECTS) == [0, 0, 0]
+
+
+async def test_an_object_that_only_a_timeline_keeps_that_went_takes_no_instances(
+    ctx: Context, long_flow: str
+) -> None:
+    await video_flow(ctx, OTHER)
+    await registered(ctx, post("o2", "[0:0_1:0)", ts_offset="-2:0"), flow_id=OTHER)
+    await delete_flow(ctx, long_flow)
+    before = await rows_of(ctx, OBJECTS, "o3")
+    for refused in (
+        add_uncontrolled_instance(fresh(ctx), "o3", "https://there.example/o3", "there"),
+        remove_instance(fresh(ctx), "o3", storage_id=DISK),
+        copy_instance(fresh(ctx), "o3", ARCHIVE),
+    ):
+        with pytest.raises(NotFound):
+            await refused
+    assert await rows_of(ctx, OBJECTS, "o3") == before
+    assert await count(ctx, COPIES) == [0]
+    kept = await add_uncontrolled_instance(fresh(ctx), "o2", "https://there.example/o2", "there")
+    assert [one.label for one in kept.instances] == [None, "there"]
+
+
+async def rows_of(ctx: Context, table: Table, key: str) -> list[Any]:
+    return (await ctx.metadata.get(table, [(key,)])).to_pylist()
+
+
+async def test_a_deletion_that_keeps_failing_says_so_and_others_get_their_turn(
+    ctx: Context, long_flow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = await delete_flow(ctx, long_flow)
+    await video_flow(ctx, OTHER)
+    ctx.service = replace(ctx.service, async_delete_segments=0)
+    fine = await delete_flow(ctx, OTHER)
+    assert broken is not None
+    assert fine is not None
+    refusal = InvalidInput("object_id", "odd", "this object is odd")
+
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    told = []
+    now = ctx.clock()
+    later = fresh(ctx)
+    later.clock = lambda: now
+    with monkeypatch.context() as until_then:
+        until_then.setattr(deletion_jobs, "remove_segments", refuse)
+        for rest in (0, 2, 4, 8, 16):
+            now += (rest - 1) * 1_000_000
+            await work_on_deletions(later)  # it still rests
+            now += 1_000_000
+            await work_on_deletions(later)
+            request = await get_deletion_request(later, broken.id)
+            assert request.error is not None
+            told.append((request.status.value, request.error.type, request.error.tries))
+    assert told == [
+        ("started", "INVALID_INPUT", 1),
+        ("started", "INVALID_INPUT", 2),
+        ("started", "INVALID_INPUT", 3),
+        ("started", "INVALID_INPUT", 4),
+        ("error", "INVALID_INPUT", 5),
+    ]
+    assert (await get_deletion_request(later, fine.id)).status is DeletionStatus.DONE
+    with pytest.raises(NotFound):
+        await get_object(fresh(ctx), "o3")
+    now += STALLED_US
+    await work_on_deletions(later)
+    done = await get_deletion_request(later, broken.id)
+    assert (done.status, done.error, done.deleted_count) == (DeletionStatus.DONE, None, 10)
+
+
+async def test_for_how_long_a_request_that_ended_is_kept_is_the_operators_choice(
+    ctx: Context, long_flow: str
+) -> None:
+    ctx.service = replace(ctx.service, delete_request_retention=100)
+    request = await delete_flow(ctx, long_flow)
+    assert request is not None
+    assert request.expiry_us == request.created_us + 100_000_000
+    await work_on_deletions(ctx)
+    done = await get_deletion_request(ctx, request.id)
+    assert done.expiry_us == done.updated_us + 100_000_000
+    later = fresh(ctx)
+    for moment, left in ((done.expiry_us - 1, 1), (done.expiry_us, 0)):
+        later.clock = lambda at=moment: at  # type: ignore[misc]
+        await work_on_deletions(later)
+        assert await count(ctx, DELETE_REQUESTS) == [left]

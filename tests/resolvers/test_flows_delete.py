@@ -104,7 +104,7 @@ async def test_a_long_flow_goes_in_commits_of_bounded_size(
     ctx: Context, dump: Dump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deletion_jobs, "BATCH", 3)
-    ctx.service = replace(ctx.service, async_delete_segments=7)
+    ctx.service = replace(ctx.service, async_delete_segments=7, deletion_grace=0)
     await put_flow(ctx, FLOW, video(FLOW, SOURCE))
     await ingested(ctx, FLOW, 8)
     removed: list[int] = []

@@ -14,7 +14,7 @@ from tests.rest_compat.stories import fill
 
 @pytest.fixture(autouse=True)
 def few_are_waited_for(app: FastAPI) -> None:
-    app.state.service = replace(app.state.service, async_delete_segments=2)
+    app.state.service = replace(app.state.service, async_delete_segments=2, deletion_grace=0)
 
 
 async def test_a_long_flow_is_gone_with_the_answer_and_a_place_to_look(
