@@ -56,6 +56,7 @@ class Server:
             min_object_timeout=settings.min_object_timeout,
             min_presigned_url_timeout=settings.min_presigned_url_timeout,
             async_delete_segments=settings.async_delete_segments,
+            deletion_grace=settings.deletion_grace,
             delete_request_retention=settings.delete_request_retention,
             head_urls_in_rest=settings.head_urls_in_rest,
         )

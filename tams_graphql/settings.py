@@ -91,6 +91,12 @@ class Settings(BaseSettings):
         ge=0,
         description="A deletion of more segments is answered 202 and goes on; 0: every deletion.",
     )
+    deletion_grace: int = Field(
+        5,
+        ge=0,
+        description="Seconds for which a long flow that was deleted stays on disk, for requests"
+        " that were just reading it.",
+    )
     delete_request_retention: Seconds = Field(
         24 * 3600,
         description="Seconds for which a deletion answered 202 can be looked at after its end.",
