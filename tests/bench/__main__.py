@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.bench.deletion import disturbance
 from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
 from tests.bench.presigning import presigning
@@ -149,6 +150,7 @@ def main() -> None:
         results = [*run(Path(folder) / "data"), measure(presigning())]
     with vast_comparisons() as comparisons:
         results += [measure(comparison) for comparison in comparisons]
+    disturbed = disturbance()
     stamp = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
@@ -160,6 +162,7 @@ def main() -> None:
         f"{stamp}, {machine}.",
         "",
         *(line for result in results for line in result.markdown()),
+        *disturbed.markdown(),
     ]
     REPORT.write_text("\n".join(lines))
 

@@ -1,0 +1,101 @@
+"""A flow of very many segments that share a thousand objects; what its deletion costs others."""
+
+import statistics
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.bench.seed import repeat_segments
+from tests.robustness.stories import create_flow, external_segment
+from tests.support.processes import tams
+
+SHARED_OBJECTS = 1000
+PROGRESS = "{ deletionRequests(first: 1) { nodes { status deletedCount } } }"
+
+
+@dataclass
+class Latencies:
+    """How long requests took, in milliseconds."""
+
+    samples: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Of all samples."""
+        return statistics.median(self.samples)
+
+    @property
+    def p99(self) -> float:
+        """What one in a hundred took at least."""
+        return statistics.quantiles(self.samples, n=100)[98]
+
+    def __str__(self) -> str:
+        return f"{len(self.samples)} reads, median {self.median:.1f} ms, p99 {self.p99:.1f} ms"
+
+
+def prepare(data: Path, count: int) -> tuple[str, str]:
+    """A flow of `count` segments that share objects with bytes, and one of ten; their ids."""
+    with tams(data) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        flow_id, other = create_flow(server.url), create_flow(server.url)
+        ids = [str(uuid.uuid4()) for _ in range(SHARED_OBJECTS)]
+        storage = client.post(f"/flows/{flow_id}/storage", json={"object_ids": ids})
+        for one in storage.raise_for_status().json()["media_objects"]:
+            put = one["put_url"]
+            headers = {"content-type": put["content-type"]}
+            client.put(put["url"], content=b"bytes", headers=headers).raise_for_status()
+        slots = range(SHARED_OBJECTS)
+        posts = [
+            {"object_id": ids[n], "timerange": f"[{n}:0_{n + 1}:0)", "ts_offset": f"{n}:0"}
+            for n in slots
+        ]
+        assert client.post(f"/flows/{flow_id}/segments", json=posts).status_code == 201
+        kept = [external_segment(f"kept-{slot}", slot) for slot in range(10)]
+        assert client.post(f"/flows/{other}/segments", json=kept).status_code == 201
+    repeat_segments(data, flow_id, count)
+    return flow_id, other
+
+
+def progress(url: str) -> tuple[str, int]:
+    """The status of the latest deletion, and how many segments are gone."""
+    answer = httpx.post(f"{url}/graphql", json={"query": PROGRESS}, timeout=60).json()
+    (one,) = answer["data"]["deletionRequests"]["nodes"]
+    return one["status"], int(one["deletedCount"])
+
+
+def read(url: str, flow_id: str, seconds: float) -> Latencies:
+    """What light reads take, one after the other."""
+    with reading(url, flow_id) as latencies:
+        time.sleep(seconds)
+    return latencies
+
+
+@contextmanager
+def reading(url: str, flow_id: str) -> Iterator[Latencies]:
+    """Light reads, one after the other, for the length of a block; a server that dies ends them."""
+    latencies, over = Latencies(), threading.Event()
+
+    def work() -> None:
+        with httpx.Client(base_url=url, timeout=60) as client:
+            while not over.is_set():
+                begun = time.perf_counter()
+                try:
+                    segments = client.get(f"/flows/{flow_id}/segments").raise_for_status().json()
+                except httpx.TransportError:
+                    return
+                latencies.samples.append((time.perf_counter() - begun) * 1000)
+                assert len(segments) == 10
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield latencies
+    finally:
+        over.set()
+        thread.join()
