@@ -6,9 +6,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tams_graphql.model.errors import InvalidInput
 from tams_graphql.resolvers import deletion_jobs
 from tams_graphql.resolvers.deletion_jobs import work_on_deletions
 from tests.rest_compat.conftest import PUBLIC_URL
+from tests.rest_compat.official import Official
 from tests.rest_compat.stories import fill
 
 
@@ -59,3 +61,34 @@ async def test_what_remains_moves_with_each_batch(
     assert seen == ["[1:0_3:0)", "[2:0_3:0)", "[3:0_3:0)"]
     left = (await client.get(f"/flows/{live_flow}/segments")).json()
     assert [one["timerange"] for one in left] == ["[3:0_4:0)"]
+
+
+async def test_what_keeps_a_deletion_from_going_on_is_told_as_the_specification_says(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    live_flow: str,
+    official: Official,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await fill(client, live_flow, 3)
+    told = (await client.delete(f"/flows/{live_flow}")).json()
+    assert "error" not in told
+
+    def refuse(*_: object) -> None:
+        raise InvalidInput("object_id", "odd", "this object is odd")
+
+    with monkeypatch.context() as until_then:
+        until_then.setattr(deletion_jobs, "remove_segments", refuse)
+        until_then.setattr(deletion_jobs, "MAX_TRIES", 1)
+        await work_on_deletions(app.state.make_context())
+    path = "/flow-delete-requests/{request-id}"
+    answer = await client.get(f"/flow-delete-requests/{told['id']}")
+    official.check_answer(path, "GET", answer)
+    failed = answer.json()
+    assert failed["status"] == "error"
+    assert failed["error"] == {
+        "type": "INVALID_INPUT",
+        "summary": "this object is odd",
+        "time": failed["updated"],
+    }
+    official.check_answer("/flow-delete-requests", "GET", await client.get("/flow-delete-requests"))
