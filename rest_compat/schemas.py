@@ -102,6 +102,7 @@ _SERVICE: dict[str, Schema] = {
         min_object_timeout=ref("timestamp"),
         min_presigned_url_timeout=ref("timestamp"),
     ),
+    "service-post": {"type": "object", "properties": {"name": _TEXT, "description": _TEXT}},
     "storage-backend": _object(
         "id store_type provider store_product",
         id=ref("uuid"),

@@ -6,9 +6,10 @@ from rest_compat import shapes
 from rest_compat.encoding import json_response
 from rest_compat.paging import listing_headers, page_request
 from rest_compat.parameters import PAGING, REVERSE_ORDER, TagParameter
-from rest_compat.resources import LISTING_HEADERS, Call, Operation, Resource, Told
+from rest_compat.resources import LISTING_HEADERS, Body, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
-from tams_graphql.resolvers.service import list_storage_backends, service_info
+from tams_graphql.model.service_input import service_changes
+from tams_graphql.resolvers.service import list_storage_backends, service_info, update_service
 
 ENTRY_POINTS = ("service", "flows", "sources", "flow-delete-requests")
 TAGS = TagParameter("tag", "Storage backends")
@@ -22,7 +23,13 @@ async def get_root(call: Call) -> Response:
 
 async def get_service(call: Call) -> Response:
     """What the service tells about itself."""
-    return json_response(shapes.service(service_info(call.ctx), call.version))
+    return json_response(shapes.service(await service_info(call.ctx), call.version))
+
+
+async def post_service(call: Call) -> Response:
+    """Change what the service is called."""
+    await update_service(call.ctx, service_changes(call.body))
+    return json_response(None)
 
 
 async def get_storage_backends(call: Call) -> Response:
@@ -52,7 +59,15 @@ RESOURCES = (
                 handler=get_service,
                 summary="What this service is",
                 answers={200: Told("The service.", ref("service"))},
-            )
+            ),
+            "POST": Operation(
+                handler=post_service,
+                summary="Change the name and the description of the service",
+                description="What is left out stays. Both come before the operator's settings,"
+                " and hold for every process that serves this store.",
+                body=Body(ref("service-post")),
+                answers={200: Told("Changed.")},
+            ),
         },
     ),
     Resource(

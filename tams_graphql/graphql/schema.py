@@ -26,7 +26,7 @@ from tams_graphql.graphql.flow_changes import FlowMutations
 from tams_graphql.graphql.limits import DEFAULT_LIMITS, Limits, Prepared
 from tams_graphql.graphql.scalars import SCALARS
 from tams_graphql.graphql.segment_changes import SegmentMutations
-from tams_graphql.graphql.service import ServiceQueries
+from tams_graphql.graphql.service import ServiceMutations, ServiceQueries
 from tams_graphql.graphql.source_changes import SourceMutations
 from tams_graphql.model.errors import InvalidInput
 
@@ -84,6 +84,7 @@ class Mutation(
     SegmentMutations,
     storage.StorageMutations,
     objects.ObjectMutations,
+    ServiceMutations,
 ):
     """The root of mutations; what is refused is told in the payload's `errors`."""
 

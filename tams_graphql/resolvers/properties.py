@@ -17,6 +17,7 @@ def _reads(kind: Any) -> Reader:
     return lambda value, name: validated_value(adapter, value, name)
 
 
+SERVICE_PROPERTIES: Mapping[str, Reader] = {"name": _reads(str), "description": _reads(str)}
 SOURCE_PROPERTIES: Mapping[str, Reader] = {"label": _reads(str), "description": _reads(str)}
 FLOW_PROPERTIES: Mapping[str, Reader] = {
     "label": _reads(str),

@@ -337,3 +337,20 @@ async def test_a_repeated_registration_finds_its_segments_among_many_others(
     ]
     assert [one["objectId"] for one in answers[0]["registered"]] == ids
     assert answers[1] == answers[0]
+
+
+async def test_what_is_said_about_the_service_stays_until_null_takes_it_back(api: Api) -> None:
+    async def said(**changes: str | None) -> Any:
+        query = """mutation M($input: UpdateServiceInput!) {
+          updateService(input: $input) { service { name description } errors { rule field } }
+        }"""
+        return (await api.data(query, input=changes))["updateService"]
+
+    changed = {"service": {"name": "Vault", "description": "of news"}, "errors": []}
+    assert await said(name="Vault", description="of news") == changed
+    assert (await said(description=None))["service"] == {"name": "Vault", "description": None}
+    read = await api.data("{ service { name description } }")
+    assert read["service"] == {"name": "Vault", "description": None}
+    refused = await said(name="x" * 200_000)
+    assert refused == {"service": None, "errors": [{"rule": "size", "field": ["name"]}]}
+    assert await api.data("{ service { name description } }") == read

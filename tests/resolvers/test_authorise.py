@@ -46,6 +46,7 @@ INIT = MediaObject(
 
 RESOLVERS: dict[str, Ask] = {
     "service_info": service.service_info,
+    "update_service": lambda ctx: service.update_service(ctx, {"name": "x"}),
     "list_storage_backends": lambda ctx: service.list_storage_backends(ctx, PAGE),
     "get_source": lambda ctx: sources.get_source(ctx, SOURCE),
     "list_sources": lambda ctx: sources.list_sources(ctx, SourceFilter(), PAGE),

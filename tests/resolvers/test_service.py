@@ -1,5 +1,9 @@
 """What the service tells about itself and its storage backends."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 
 from tams_graphql.media.store import MediaStores, StorageBackend
@@ -9,8 +13,8 @@ from tams_graphql.model.records import ServiceInfo
 from tams_graphql.resolvers.context import Context, Service
 from tams_graphql.resolvers.filters import TagFilter
 from tams_graphql.resolvers.paging import PageRequest
-from tams_graphql.resolvers.service import list_storage_backends, service_info
-from tests.resolvers.conftest import uuid4
+from tams_graphql.resolvers.service import list_storage_backends, service_info, update_service
+from tests.resolvers.conftest import fresh, uuid4
 from tests.resolvers.memory_store import MemoryStore
 
 
@@ -34,19 +38,14 @@ def stores() -> MediaStores:
     return MediaStores({one.id: MemoryStore(one) for one in BACKENDS})
 
 
-@pytest.fixture
-def engine() -> None:
-    """Nothing here is in the index."""
-
-
 def listed(ctx: Context, *tags: TagFilter, reverse: bool = False) -> list[str]:
     return [one.id for one in list_storage_backends(ctx, PageRequest(reverse=reverse), tags).items]
 
 
-def test_the_service_describes_itself(stores: MediaStores, engine: MetadataEngine) -> None:
+async def test_the_service_describes_itself(stores: MediaStores, engine: MetadataEngine) -> None:
     service = Service(name="n", description="d", version="1.2", min_object_timeout=600)
     ctx = Context(metadata=engine, stores=stores, service=service)
-    assert service_info(ctx) == ServiceInfo(
+    assert await service_info(ctx) == ServiceInfo(
         name="n",
         description="d",
         type="urn:x-tams:service.tams-graphql",
@@ -56,6 +55,64 @@ def test_the_service_describes_itself(stores: MediaStores, engine: MetadataEngin
         min_presigned_url_timeout=900,
         event_stream_mechanisms=(),
     )
+
+
+async def told(ctx: Context) -> tuple[str | None, str | None]:
+    found = await service_info(fresh(ctx))
+    return found.name, found.description
+
+
+async def test_what_clients_say_comes_before_the_settings_for_each_property(ctx: Context) -> None:
+    ctx.service = Service(name="configured", description="by the operator")
+    assert await told(ctx) == ("configured", "by the operator")
+    after = await update_service(ctx, {"name": "said"})
+    assert (after.name, after.description) == ("said", "by the operator")
+    assert await told(ctx) == ("said", "by the operator")
+    await update_service(ctx, {"description": ""})
+    assert await told(ctx) == ("said", "")
+    ctx.service = Service(name="reconfigured", description="again")
+    assert await told(ctx) == ("said", "")
+    await update_service(ctx, {"name": None})
+    assert await told(ctx) == ("reconfigured", "")
+
+
+async def test_saying_the_same_or_nothing_writes_nothing(
+    ctx: Context, dump: Callable[[], Awaitable[Any]]
+) -> None:
+    empty = await dump()
+    await update_service(ctx, {})
+    await update_service(ctx, {"name": None})
+    assert await dump() == empty
+    await update_service(ctx, {"name": "said"})
+    said = await dump()
+    await update_service(ctx, {"name": "said"})
+    assert await dump() == said != empty
+
+
+async def test_two_who_speak_first_at_once_are_both_heard(ctx: Context) -> None:
+    await asyncio.gather(
+        update_service(ctx, {"name": "said"}), update_service(fresh(ctx), {"description": "too"})
+    )
+    assert await told(ctx) == ("said", "too")
+
+
+@pytest.mark.parametrize(
+    ("properties", "rule"),
+    [
+        ({"name": "ok", "type": "urn:mine"}, "unknown"),
+        ({"name": 7}, "type"),
+        ({"description": "\ud800"}, "unicode"),
+        ({"description": "x" * 200_000}, "size"),
+    ],
+)
+async def test_what_is_no_name_or_description_changes_nothing(
+    ctx: Context, dump: Callable[[], Awaitable[Any]], properties: Any, rule: str
+) -> None:
+    before = await dump()
+    with pytest.raises(InvalidInput) as refusal:
+        await update_service(ctx, properties)
+    assert [problem.rule for problem in refusal.value.problems] == [rule]
+    assert await dump() == before
 
 
 def test_backends_come_by_label_and_those_without_by_id_after_them(ctx: Context) -> None:

@@ -75,6 +75,10 @@ async def _service(tour: Tour) -> None:
         "min_object_timeout": "3600:0",
         "min_presigned_url_timeout": "600:0",
     }
+    renamed = await tour.visit("POST", "/service", 200, tour.official.example("service-post"))
+    assert renamed.json() is None
+    said = (await tour.visit("GET", "/service", 200)).json()
+    assert (said["name"], said["description"]) == ("Updated Name", "Updated description")
     backends = await tour.visit("GET", "/service/storage-backends", 200)
     assert [b["label"] for b in backends.json()] == ["archive", "disk"]
 
