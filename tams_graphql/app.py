@@ -34,6 +34,7 @@ from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.context import Context, Service
 from tams_graphql.resolvers.housekeeping import keep_house
 from tams_graphql.resolvers.storage import may_upload
+from tams_graphql.sealing import SealedSecrets
 from tams_graphql.settings import Settings, is_loopback
 
 _log = structlog.get_logger("tams")
@@ -59,6 +60,10 @@ class Server:
             deletion_grace=settings.deletion_grace,
             delete_request_retention=settings.delete_request_retention,
             head_urls_in_rest=settings.head_urls_in_rest,
+            webhook_networks=tuple(settings.webhook_networks),
+        )
+        self.secrets = SealedSecrets(
+            load_or_create_secret(settings.secret_key_file or settings.data / "secret_key")
         )
         self.engine: MetadataEngine | None = None
         self.background = Background()
@@ -78,6 +83,7 @@ class Server:
             service=self.service,
             request_id=request_id,
             background=self.background,
+            secrets=self.secrets,
         )
 
     async def may_upload(self, object_id: str, storage_id: str, key: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, HttpUrl, field_validator, model_validator
+from pydantic import Field, HttpUrl, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -60,6 +60,16 @@ class Settings(BaseSettings):
     )
     name: str | None = Field("tams-graphql", description="Name of the service.")
     description: str | None = Field(None, description="Description of the service.")
+    secret_key_file: Path | None = Field(
+        None,
+        description="File of the 32 bytes that seal webhooks' keys in the index, made if missing;"
+        " the same for all servers of a store. Default: secret_key in the data folder.",
+    )
+    webhook_networks: list[IPvAnyNetwork] = Field(
+        default_factory=list,
+        description="Networks beyond the public internet that webhooks may be sent to (JSON list,"
+        ' such as ["10.0.0.0/8"]).',
+    )
     storage_label: str = Field("local", description="Label of the embedded storage backend.")
     embedded_storage: bool = Field(
         True, description="Keep media in the data folder, too; false: only in storage_backends."

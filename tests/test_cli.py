@@ -84,7 +84,7 @@ def test_a_configuration_that_cannot_be_read_is_told_in_one_line(  # noqa: PLR09
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("damaged", ["url_signing_key", "storage_backend_id"])
+@pytest.mark.parametrize("damaged", ["url_signing_key", "storage_backend_id", "secret_key"])
 def test_serving_from_a_damaged_data_folder_is_refused(tmp_path: Path, damaged: str) -> None:
     (tmp_path / damaged).write_bytes(b"")
     result = runner.invoke(cli, ["serve", "--port", str(free_port()), "--data", str(tmp_path)])

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.loaders import Loaders
+from tams_graphql.resolvers.secrets import NoSecrets, Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Service:
     `deletion_grace`: for how many seconds a timeline that went stays for requests that had just
     asked for it. `delete_request_retention`: for how many a deletion that ended can be looked at.
     `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
+    `webhook_networks`: beyond the public internet, where webhooks may be sent.
     """
 
     name: str | None = None
@@ -36,6 +39,7 @@ class Service:
     deletion_grace: int = 5
     delete_request_retention: int = 24 * 3600
     head_urls_in_rest: bool = False
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 def now_us() -> int:
@@ -54,6 +58,7 @@ class Context:
     request_id: str = ""
     clock: Callable[[], int] = now_us
     background: Background = field(default_factory=Background)
+    secrets: Secrets = field(default_factory=NoSecrets)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

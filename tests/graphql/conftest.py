@@ -14,6 +14,7 @@ from tams_graphql.graphql.router import graphql_router
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.resolvers.context import Context, Service
+from tams_graphql.sealing import SealedSecrets
 from tests.resolvers.memory_store import MemoryStore
 from tests.support.engines import open_engine
 
@@ -66,6 +67,7 @@ class Api:
             service=self.service,
             clock=self.clock,
             request_id="request-1",
+            secrets=SealedSecrets(bytes(32)),
         )
 
     async def post(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import MetadataEngine, Scan
 from tams_graphql.resolvers.context import Context, Service
+from tams_graphql.sealing import SealedSecrets
 from tests.metadata.vast_shaped import VastShapedEngine
 from tests.resolvers.memory_store import MemoryStore
 from tests.support.engines import open_engine
@@ -65,7 +66,13 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 def ctx(engine: MetadataEngine, stores: MediaStores, clock: Clock) -> Context:
     """One request. `fresh` makes the next: loaders remember what they have read."""
-    return Context(metadata=engine, stores=stores, service=Service(name="test"), clock=clock)
+    return Context(
+        metadata=engine,
+        stores=stores,
+        service=Service(name="test"),
+        clock=clock,
+        secrets=SealedSecrets(bytes(32)),
+    )
 
 
 def fresh(ctx: Context) -> Context:
@@ -76,6 +83,7 @@ def fresh(ctx: Context) -> Context:
         service=ctx.service,
         principal=ctx.principal,
         clock=ctx.clock,
+        secrets=ctx.secrets,
     )
 
 

@@ -20,6 +20,7 @@ from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import MetadataEngine, Scan
 from tams_graphql.resolvers.context import Context, Service
 from tams_graphql.resolvers.storage import may_upload
+from tams_graphql.sealing import SealedSecrets
 from tests.rest_compat.official import Official, find_official
 from tests.rest_compat.stories import put_flow, uuid4, video
 from tests.support.engines import open_engine
@@ -58,6 +59,7 @@ def application(engine: MetadataEngine, stores: dict[str, FilesystemStore]) -> F
             stores=MediaStores(stores),
             service=app.state.service,
             request_id="story",
+            secrets=SealedSecrets(bytes(32)),
         )
 
     async def may_write(object_id: str, storage_id: str, key: str) -> bool:
