@@ -10,12 +10,14 @@ from rest_compat import (
     service,
     sources,
     storage,
+    webhooks,
 )
 from rest_compat.resources import Resource
 
 RESOURCES: tuple[Resource, ...] = (
     *service.RESOURCES,
     *profiles.RESOURCES,
+    *webhooks.RESOURCES,
     *sources.RESOURCES,
     *properties.SOURCE_RESOURCES,
     *flows.RESOURCES,

@@ -25,6 +25,7 @@ _PATH_PARAMETERS: dict[str, Json] = {
     "sourceId": dict(ref("uuid")),
     "flowId": dict(ref("uuid")),
     "profileId": dict(ref("uuid")),
+    "webhookId": dict(ref("uuid")),
     "name": {"type": "string", "description": "Percent-encoded; may contain an encoded slash."},
     "request-id": {"type": "string"},
     "objectId": {"type": "string", "description": "Percent-encoded; may contain an encoded slash."},

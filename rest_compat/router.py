@@ -27,7 +27,9 @@ from rest_compat.visibility import refuse_hidden
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.resolvers.context import Context
 
-_UUID_PARAMETERS = {"sourceId": "source", "flowId": "flow", "profileId": "profile"}
+_UUID_PARAMETERS = {
+    "sourceId": "source", "flowId": "flow", "profileId": "profile", "webhookId": "webhook",
+}  # fmt: skip
 
 
 def rest_router(

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from tams_graphql.model.flow_input import AnyFlowBody, CollectionItemBody, ProfileFlowBody
 from tams_graphql.model.identifiers import MIME_PATTERN, UUID_PATTERN
 from tams_graphql.model.profile_input import TechnicalOfProfile
-from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
+from tams_graphql.model.vocabulary import ContentFormat, EventType, FlowStatus, WebhookStatus
 from tams_graphql.timeline.timestamp import TIMESTAMP_PATTERN
 
 Schema = Mapping[str, Any]
@@ -159,6 +159,46 @@ _NOUNS: dict[str, Schema] = {
         flow_metadata=ref("profile-flow-metadata"),
     ),
 }
+_WEBHOOK: dict[str, Schema] = {
+    "url": {"type": "string", "description": "Where events are POSTed to."},
+    "api_key_name": {"type": "string", "description": "The header that the key is sent in."},
+    "events": array(_vocabulary(EventType)),
+    "flow_ids": array(ref("uuid")),
+    "source_ids": array(ref("uuid")),
+    "flow_collected_by_ids": {
+        **array(ref("uuid")),
+        "description": "Of Flows that one of these collects; empty: that none does.",
+    },
+    "source_collected_by_ids": {
+        **array(ref("uuid")),
+        "description": "Of Sources that one of these collects; empty: that none does.",
+    },
+    "accept_get_urls": array(_TEXT),
+    "accept_storage_ids": array(ref("uuid")),
+    "presigned": _FLAG,
+    "verbose_storage": _FLAG,
+    "include_object_timerange": _FLAG,
+    "tags": ref("tags"),
+}
+_KEY: Schema = {"type": "string", "writeOnly": True, "description": "Never shown again."}
+_CLIENT_STATUS: Schema = {"type": "string", "enum": ["created", "disabled"]}
+_WEBHOOKS: dict[str, Schema] = {
+    "webhook": _object(
+        "id url events status",
+        id=ref("uuid"),
+        **_WEBHOOK,
+        status=_vocabulary(WebhookStatus),
+        error=_object("type summary time", type=_TEXT, summary=_TEXT, time=_DATE_TIME),
+    ),
+    "webhook-post": _object("url events", **_WEBHOOK, api_key_value=_KEY, status=_CLIENT_STATUS),
+    "webhook-put": _object(
+        "id url events status",
+        id=ref("uuid"),
+        **_WEBHOOK,
+        api_key_value=_KEY,
+        status=_CLIENT_STATUS,
+    ),
+}
 _URL: Schema = _object(
     "url",
     url=_TEXT,
@@ -271,4 +311,6 @@ def _flow_bodies() -> dict[str, Schema]:
     }
 
 
-COMPONENTS: Mapping[str, Schema] = {**_BASIC, **_SERVICE, **_NOUNS, **_MEDIA, **_flow_bodies()}
+COMPONENTS: Mapping[str, Schema] = {
+    **_BASIC, **_SERVICE, **_WEBHOOKS, **_NOUNS, **_MEDIA, **_flow_bodies(),
+}  # fmt: skip

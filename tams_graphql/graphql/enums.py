@@ -16,6 +16,8 @@ strawberry.enum(vocabulary.SourceSort, description="What Sources are listed by."
 strawberry.enum(vocabulary.FlowSort, description="What Flows are listed by.")
 strawberry.enum(vocabulary.DeletionSort, description="What deletion requests are listed by.")
 strawberry.enum(records.DeletionStatus, description="How a deletion request stands.")
+strawberry.enum(vocabulary.EventType, description="What can happen that others are told of.")
+strawberry.enum(vocabulary.WebhookStatus, description="How a webhook stands.")
 strawberry.enum(records.CopyState, description="How a copy of an object stands.")
 
 

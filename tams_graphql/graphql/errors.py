@@ -102,6 +102,7 @@ _IDENTIFIERS: Mapping[str, list[str]] = {
     "source": ["sourceId"],
     "object": ["objectId"],
     "tag": ["removeTags"],
+    "webhook": ["webhookId"],
 }
 
 

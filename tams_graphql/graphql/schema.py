@@ -17,6 +17,7 @@ from tams_graphql.graphql import (
     segments,
     sources,
     storage,
+    webhooks,
 )
 from tams_graphql.graphql.columnar import ColumnarExecutor, DiscreetExecutor
 from tams_graphql.graphql.connections import Node, parse_global_id
@@ -28,6 +29,7 @@ from tams_graphql.graphql.scalars import SCALARS
 from tams_graphql.graphql.segment_changes import SegmentMutations
 from tams_graphql.graphql.service import ServiceMutations, ServiceQueries
 from tams_graphql.graphql.source_changes import SourceMutations
+from tams_graphql.graphql.webhook_changes import WebhookMutations
 from tams_graphql.model.errors import InvalidInput
 
 _NODES_LIMIT = 100
@@ -42,6 +44,7 @@ class Query(
     ServiceQueries,
     storage.StorageQueries,
     deletions.DeletionQueries,
+    webhooks.WebhookQueries,
 ):
     """The root of queries."""
 
@@ -69,6 +72,7 @@ async def _find_node(info: Info, text: str) -> Node | None:
         "MediaObject": objects.find_object,
         "FlowSegment": segments.find_segment,
         "DeletionRequest": deletions.find_deletion_request,
+        "Webhook": webhooks.find_webhook,
     }
     if kind not in finders:
         raise InvalidInput("id", "id.malformed", "not an id of this service")
@@ -85,6 +89,7 @@ class Mutation(
     storage.StorageMutations,
     objects.ObjectMutations,
     ServiceMutations,
+    WebhookMutations,
 ):
     """The root of mutations; what is refused is told in the payload's `errors`."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from tams_graphql.model.vocabulary import ContentFormat, FlowStatus
+from tams_graphql.model.vocabulary import ContentFormat, EventType, FlowStatus, WebhookStatus
 from tams_graphql.timeline import TimeRange
 
 TagValue: TypeAlias = str | list[str]
@@ -220,3 +220,36 @@ class ServiceInfo:
     min_object_timeout: int
     min_presigned_url_timeout: int
     event_stream_mechanisms: tuple[Mapping[str, str], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookError:
+    """Why the service gave up on a webhook (spec 8.2, `error.json`)."""
+
+    type: str
+    summary: str
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A webhook as stored. `filters`: of `webhook_input.FILTERS`, those that are set.
+
+    `sealed_key`: the `api_key_value`, to be opened with the id and only where it is sent.
+    `api_version`: of the spec, whose shape its events have.
+    """
+
+    id: str
+    incarnation: str
+    url: str = field(repr=False)
+    api_key_name: str | None
+    sealed_key: str | None = field(repr=False)
+    events: tuple[EventType, ...]
+    filters: Mapping[str, Any]
+    tags: Tags
+    status: WebhookStatus
+    error: WebhookError | None
+    api_version: str
+    created_by: str | None
+    created_us: int
+    updated_us: int

@@ -76,3 +76,29 @@ class DeletionSort(StrEnum):
 
     CREATED = "created"
     EXPIRY = "expiry"
+
+
+class EventType(StrEnum):
+    """What can happen that others are told of (spec 8.2, `webhook.json`)."""
+
+    FLOWS_CREATED = "flows/created"
+    FLOWS_UPDATED = "flows/updated"
+    FLOWS_DELETED = "flows/deleted"
+    FLOWS_SEGMENTS_ADDED = "flows/segments_added"
+    FLOWS_SEGMENTS_DELETED = "flows/segments_deleted"
+    SOURCES_CREATED = "sources/created"
+    SOURCES_UPDATED = "sources/updated"
+    SOURCES_DELETED = "sources/deleted"
+
+
+class WebhookStatus(StrEnum):
+    """How a webhook stands (spec 8.2, `webhook-get.json`).
+
+    Clients set ``created`` and ``disabled``; the service sets ``started`` once it sends events,
+    and ``error`` when it gives up.
+    """
+
+    CREATED = "created"
+    STARTED = "started"
+    DISABLED = "disabled"
+    ERROR = "error"

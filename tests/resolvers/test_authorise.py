@@ -21,6 +21,7 @@ from tams_graphql.resolvers import (
     sources,
     storage,
     timeline,
+    webhooks,
 )
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.filters import FlowFilter, ProfileFilter, SourceFilter
@@ -90,6 +91,13 @@ RESOLVERS: dict[str, Ask] = {
     "count_profiles": lambda ctx: profiles.count_profiles(ctx, ProfileFilter()),
     "create_profile": lambda ctx: profiles.create_profile(ctx, NEW, {}),
     "named_profiles": lambda ctx: profiles.named_profiles(ctx, {"profile_id": NEW}),
+    "get_webhook": lambda ctx: webhooks.get_webhook(ctx, NEW),
+    "list_webhooks": lambda ctx: webhooks.list_webhooks(ctx, PAGE),
+    "count_webhooks": webhooks.count_webhooks,
+    "register_webhook": lambda ctx: webhooks.register_webhook(ctx, {}),
+    "replace_webhook": lambda ctx: webhooks.replace_webhook(ctx, NEW, {}),
+    "update_webhook": lambda ctx: webhooks.update_webhook(ctx, NEW, {}),
+    "delete_webhook": lambda ctx: webhooks.delete_webhook(ctx, NEW),
     "coverage": lambda ctx: timeline.coverage(ctx, FLOW, None, 0, 10),
     "gaps": lambda ctx: timeline.gaps(ctx, FLOW, None, 0, 10),
     "compose_flow": lambda ctx: timeline.compose_flow(ctx, NEW, {}, [], 0),
@@ -129,7 +137,7 @@ async def test_a_principal_who_may_nothing_is_refused(
 
 def test_every_public_resolver_is_in_the_table() -> None:
     modules = (service, sources, flows, profiles, segments, storage, objects, copies, timeline)
-    modules += (deletions, segment_deletion)
+    modules += (deletions, segment_deletion, webhooks)
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
     helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}
     helpers |= {"is_long", "kept_until", "later_than", "request_deletion", "request_from_row"}

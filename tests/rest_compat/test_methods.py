@@ -20,6 +20,7 @@ NAMES = {
     "name": "y",
     "request-id": "z",
     "profileId": uuid4(2),
+    "webhookId": uuid4(5),
 }
 
 

@@ -52,6 +52,7 @@ async def test_a_tour_through_every_operation(
     tour = Tour(client, official)
     await _service(tour)
     await _profiles(tour)
+    await _webhooks(tour)
     await _flows(tour)
     await _properties(tour)
     await _segments(tour)
@@ -91,6 +92,22 @@ async def _profiles(tour: Tour) -> None:
     got = await tour.visit("GET", one, 200, **names)
     listing = await tour.visit("GET", "/service/profiles", 200)
     assert [got.json()] == [created.json()] == listing.json()
+
+
+async def _webhooks(tour: Tour) -> None:
+    every, one = "/service/webhooks", "/service/webhooks/{webhookId}"
+    posted = (await tour.visit("POST", every, 201, tour.official.example("webhook-post"))).json()
+    expected = {**tour.official.example("webhook-get-200"), "id": posted["id"], "status": "created"}
+    assert posted == expected
+    assert (await tour.visit("GET", one, 200, webhookId=posted["id"])).json() == expected
+    assert (await tour.visit("GET", every, 200)).json() == [expected]
+    body = {**tour.official.example("webhook-put"), "id": posted["id"], "status": "disabled"}
+    replaced = await tour.visit("PUT", one, 201, body, webhookId=posted["id"])
+    assert replaced.json() == {**expected, "status": "disabled"}
+    await tour.visit("DELETE", one, 204, webhookId=posted["id"])
+    for method, sent in (("GET", None), ("PUT", body), ("DELETE", None)):
+        await tour.visit(method, one, 404, sent, webhookId=posted["id"])
+    await tour.visit("POST", every, 400, {"url": "https://hook.example.com"})
 
 
 async def _flows(tour: Tour) -> None:
