@@ -126,3 +126,32 @@ def test_logs_are_json_lines_without_query_strings(tmp_path: Path) -> None:
     requests = [line for line in lines if line.get("request_id") == "seen"]
     assert [(r["method"], r["path"], r["status"]) for r in requests] == [("GET", "/flows", 200)]
     assert "secret-label" not in log.read_text()
+
+
+def test_what_is_said_about_the_service_holds_for_every_process(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with tams(data) as one, tams(data) as other:
+        assert httpx.post(f"{one.url}/service", json={"name": "Vault"}).json() is None
+        told = httpx.post(f"{other.url}/graphql", json={"query": "{ service { name } }"}).json()
+        assert told["data"]["service"] == {"name": "Vault"}
+        assert httpx.get(f"{other.url}/service").json()["name"] == "Vault"
+
+
+def test_a_webhooks_key_outlives_the_process_and_is_in_no_file(tmp_path: Path) -> None:
+    data, secret = tmp_path / "data", "21238dksdjqwpqscj9"
+    body = {"url": "https://hook.example.com", "events": [], "api_key_name": "X-Key"}
+    refused = {**body, "api_key_value": f"{secret}\n"}
+    with tams(data) as server:
+        every = f"{server.url}/service/webhooks"
+        assert httpx.post(every, json=refused).status_code == 400
+        posted = httpx.post(every, json={**body, "api_key_value": secret}).json()
+        server.stop()
+    change = {**posted, "events": ["flows/created"]}
+    with tams(data) as server:
+        changed = httpx.put(f"{server.url}/service/webhooks/{posted['id']}", json=change)
+        server.stop()
+    assert (changed.status_code, changed.json()) == (201, change)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"index.sqlite", "secret_key"} <= {path.name for path in files}
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
+    assert (data / "secret_key").stat().st_mode & 0o777 == 0o600

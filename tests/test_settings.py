@@ -179,3 +179,13 @@ def test_a_vast_db_that_cannot_be_is_refused(given: dict[str, object], message: 
     with pytest.raises(ValidationError, match=message) as refused:
         Settings(vast={**VAST, **given})
     assert "hush" not in str(refused.value)
+
+
+def test_networks_for_webhooks_are_a_list_of_cidrs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().webhook_networks == []
+    monkeypatch.setenv("TAMS_WEBHOOK_NETWORKS", '["10.0.0.0/8", "fd00::/8"]')
+    found = [str(network) for network in Settings().webhook_networks]
+    assert found == ["10.0.0.0/8", "fd00::/8"]
+    monkeypatch.setenv("TAMS_WEBHOOK_NETWORKS", '["10.0.0.1/8"]')
+    with pytest.raises(ValidationError, match="webhook_networks"):
+        Settings()
