@@ -1,5 +1,7 @@
 """``/service/webhooks`` and ``/service/webhooks/{webhookId}``."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from rest_compat import shapes
@@ -8,6 +10,7 @@ from rest_compat.paging import listing_headers, page_request
 from rest_compat.parameters import PAGING, REVERSE_ORDER, TagParameter
 from rest_compat.resources import LISTING_HEADERS, Body, Call, Operation, Resource, Told
 from rest_compat.schemas import array, ref
+from rest_compat.versions import NEWEST, Version
 from tams_graphql.model.records import Webhook
 from tams_graphql.resolvers.webhooks import (
     delete_webhook,
@@ -15,13 +18,14 @@ from tams_graphql.resolvers.webhooks import (
     list_webhooks,
     register_webhook,
     replace_webhook,
+    upsert_webhook,
 )
 
 TAGS = TagParameter("tag", "Webhooks")
 
 
-def webhook_json(webhook: Webhook) -> shapes.Json:
-    """Spec 8.2, `webhook-get.json`: without the value of its key."""
+def webhook_json(webhook: Webhook, version: Version = NEWEST) -> shapes.Json:
+    """`webhook-get.json` of the spec: without the value of its key."""
     error = webhook.error
     return shapes.present(
         {
@@ -38,8 +42,17 @@ def webhook_json(webhook: Webhook) -> shapes.Json:
                 "summary": error.summary,
                 "time": shapes.date_time(error.time_us),
             },
-        }
+        },
+        version.unknown["webhook"],
     )
+
+
+def _taken(call: Call) -> Any:
+    """The body without what the version ignores; the id stays, to be compared."""
+    unknown = call.version.unknown["webhook"]
+    if not unknown or not isinstance(call.body, dict):
+        return call.body
+    return {name: value for name, value in call.body.items() if name not in unknown}
 
 
 async def get_listing(call: Call) -> Response:
@@ -47,23 +60,32 @@ async def get_listing(call: Call) -> Response:
     page = page_request(call)
     found = await list_webhooks(call.ctx, page, call.query[TAGS])
     headers = listing_headers(call, page, found.next_cursor, len(found.items))
-    return json_response([webhook_json(one) for one in found.items], headers=headers)
+    shown = [webhook_json(one, call.version) for one in found.items]
+    return json_response(shown, headers=headers)
 
 
 async def post(call: Call) -> Response:
-    """Register a webhook."""
-    return json_response(webhook_json(await register_webhook(call.ctx, call.body)), 201)
+    """Register a webhook; up to 7.0 also change it, or remove it by naming no events."""
+    body, name = _taken(call), call.version.name
+    if call.version.has("webhooks_without_id"):
+        unseen = call.version.unknown["webhook"]
+        kept = await upsert_webhook(call.ctx, body, name, unseen)
+        return no_content() if kept is None else json_response(None, 201)
+    registered = await register_webhook(call.ctx, body, name)
+    return json_response(webhook_json(registered, call.version), 201)
 
 
 async def get_one(call: Call) -> Response:
     """One webhook."""
-    return json_response(webhook_json(await get_webhook(call.ctx, call.path["webhookId"])))
+    webhook = await get_webhook(call.ctx, call.path["webhookId"])
+    return json_response(webhook_json(webhook, call.version))
 
 
 async def put(call: Call) -> Response:
     """Replace a webhook; 201, as the spec says."""
-    replaced = await replace_webhook(call.ctx, call.path["webhookId"], call.body)
-    return json_response(webhook_json(replaced), 201)
+    unseen = call.version.unknown["webhook"]
+    replaced = await replace_webhook(call.ctx, call.path["webhookId"], _taken(call), unseen)
+    return json_response(webhook_json(replaced, call.version), 201)
 
 
 async def delete(call: Call) -> Response:

@@ -32,6 +32,8 @@ from tams_graphql.resolvers.service import API_VERSION
 from tams_graphql.resolvers.webhook_rows import webhook_columns, webhook_from_row, webhook_row
 
 _LISTING = "webhooks"
+_KEPT = frozenset({*FILTERS, "tags"})
+"""What a client that can't see it leaves as it is; it sets its status itself."""
 
 
 async def get_webhook(ctx: Context, webhook_id: str) -> Webhook:
@@ -107,11 +109,19 @@ async def register_webhook(ctx: Context, body: Any, api_version: str = API_VERSI
     return webhook
 
 
-async def replace_webhook(ctx: Context, webhook_id: str, body: Any) -> Webhook:
+async def replace_webhook(
+    ctx: Context, webhook_id: str, body: Any, unseen: frozenset[str] = frozenset()
+) -> Webhook:
     """Replace a webhook (spec 8.2, `PUT /service/webhooks/{webhookId}`).
 
     `api_key_value` stays if it is left out, unless `api_key_name` is left out, too. A body that
     changes nothing leaves a webhook that is started so.
+
+    Args:
+        ctx: the request.
+        webhook_id: which webhook.
+        body: the spec's `webhook-put.json`.
+        unseen: members that the client's version does not have: they stay.
 
     Raises:
         NotFound: no such webhook, or `body` has another id.
@@ -122,7 +132,41 @@ async def replace_webhook(ctx: Context, webhook_id: str, body: Any) -> Webhook:
     given = webhook_put(body)
     if given.id != webhook_id:
         raise NotFound("webhook", given.id)
-    return await _revise(ctx, webhook_id, lambda _: given)
+    return await _revise(ctx, webhook_id, lambda before: _with_unseen(given, before, unseen))
+
+
+async def upsert_webhook(
+    ctx: Context, body: Any, api_version: str, unseen: frozenset[str]
+) -> Webhook | None:
+    """Register, change or remove (spec 6.0 and 7.0, `POST /service/webhooks`).
+
+    There a webhook is known by its `url`, `api_key_name` and `api_key_value`; one of no `events`
+    is removed.
+
+    Args:
+        ctx: the request.
+        body: the spec's body.
+        api_version: as for `register_webhook`.
+        unseen: members that the client's version does not have: they stay.
+
+    Returns:
+        The webhook, or ``None`` if there is none any more.
+
+    Raises:
+        InvalidInput, Unavailable: as `register_webhook`.
+    """
+    authorise(ctx, Action.WRITE, "webhook")
+    given = webhook_input(body)
+    digest = ctx.secrets.digest(given.url, given.api_key_name, given.api_key_value)
+    scan = Scan(table=WEBHOOKS, order="identity", prefix=(digest,), limit=1)
+    known = (await ctx.metadata.page(scan))["webhook_id"].to_pylist()
+    if not given.events:
+        for webhook_id in known:
+            await delete_webhook(ctx, webhook_id)
+        return None
+    if not known:
+        return await register_webhook(ctx, body, api_version)
+    return await _revise(ctx, known[0], lambda before: _with_unseen(given, before, unseen))
 
 
 async def update_webhook(ctx: Context, webhook_id: str, changes: Mapping[str, Any]) -> Webhook:
@@ -221,6 +265,11 @@ def _given(given: WebhookInput) -> dict[str, Any]:
         "filters": {name: value for name, value in filters.items() if value is not None},
         "tags": given.tags or {},
     }
+
+
+def _with_unseen(given: WebhookInput, before: Webhook, unseen: frozenset[str]) -> WebhookInput:
+    body = _as_body(before)
+    return given.model_copy(update={name: body.get(name) for name in unseen & _KEPT})
 
 
 def _as_body(webhook: Webhook) -> dict[str, Any]:

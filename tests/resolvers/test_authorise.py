@@ -96,6 +96,7 @@ RESOLVERS: dict[str, Ask] = {
     "count_webhooks": webhooks.count_webhooks,
     "register_webhook": lambda ctx: webhooks.register_webhook(ctx, {}),
     "replace_webhook": lambda ctx: webhooks.replace_webhook(ctx, NEW, {}),
+    "upsert_webhook": lambda ctx: webhooks.upsert_webhook(ctx, {}, "7.0", frozenset()),
     "update_webhook": lambda ctx: webhooks.update_webhook(ctx, NEW, {}),
     "delete_webhook": lambda ctx: webhooks.delete_webhook(ctx, NEW),
     "coverage": lambda ctx: timeline.coverage(ctx, FLOW, None, 0, 10),

@@ -184,3 +184,44 @@ async def test_the_listing_is_by_url_in_pages_that_keep_the_filter(
         assert ("".join(found), url) == (hosts, "")
     absent = await client.get(f"{EVERY}?tag_exists.team=false")
     assert absent.json() == []
+
+
+@pytest.mark.parametrize("prefix", ["/v6.0", "/v7.0"])
+async def test_up_to_7_0_url_and_key_are_the_webhook(
+    client: httpx.AsyncClient, prefix: str
+) -> None:
+    keyed = {**FULL, "api_key_value": SECRET}
+    posted = await post(client, keyed)
+    change = {"url": FULL["url"], "api_key_name": "X-Key", "api_key_value": SECRET}
+    again = await client.post(f"{prefix}{EVERY}", json={**change, "events": ["flows/created"]})
+    assert (again.status_code, again.json()) == (201, None)
+    (seen,) = (await client.get(EVERY)).json()
+    kept = {"id", "url", "api_key_name", "tags", "status", "include_object_timerange"}
+    if prefix == "/v6.0":
+        kept |= {"accept_storage_ids", "presigned", "verbose_storage"}
+    assert seen == {n: v for n, v in posted.items() if n in kept} | {"events": ["flows/created"]}
+    (shown,) = (await client.get(f"{prefix}{EVERY}")).json()
+    assert shown == {n: change[n] for n in ("url", "api_key_name")} | {
+        "events": ["flows/created"],
+        **({n: posted[n] for n in shown.keys() & {"accept_storage_ids", "presigned"}}),
+    }
+    other = {**change, "api_key_value": "another"}
+    assert (await client.post(f"{prefix}{EVERY}", json={**other, "events": []})).status_code == 204
+    assert len((await client.get(EVERY)).json()) == 1
+    gone = await client.post(f"{prefix}{EVERY}", json={**change, "events": []})
+    assert (gone.status_code, (await client.get(EVERY)).json()) == (204, [])
+    await client.post(f"{prefix}{EVERY}", json={**other, "events": ["flows/updated"]})
+    assert [one["status"] for one in (await client.get(EVERY)).json()] == ["created"]
+
+
+@pytest.mark.parametrize("prefix", ["/v8.0", "/v8.1"])
+async def test_what_8_0_and_8_1_can_not_see_survives_their_put(
+    client: httpx.AsyncClient, prefix: str
+) -> None:
+    posted = await post(client, {**SHORT, "include_object_timerange": True})
+    path = f"{prefix}{EVERY}/{posted['id']}"
+    shown = (await client.get(path)).json()
+    assert shown == {n: v for n, v in posted.items() if n != "include_object_timerange"}
+    put = await client.put(path, json={**shown, "include_object_timerange": False})
+    assert (put.status_code, put.json()) == (201, shown)
+    assert (await client.get(f"{EVERY}/{posted['id']}")).json() == posted
