@@ -35,7 +35,8 @@ NAMES = {
     "profileId": PROFILE,
 }
 # Nobody is refused for who they are yet.
-WHO = {"/flows/{flowId}/read_only", "/objects/{objectId}/instances"}
+HOOKS, HOOK = "/service/webhooks", "/service/webhooks/{webhookId}"
+WHO = {"/flows/{flowId}/read_only", "/objects/{objectId}/instances", "/service", HOOKS, HOOK}
 BAD_QUERIES = {
     "/sources": "?limit=0",
     "/flows": "?format=film",
@@ -99,6 +100,8 @@ class Tour:
             for method, path in self.paths()
             for status in self.official.document["paths"][path][method.lower()]["responses"]
             if not _is_about_who(method, path, int(status))
+            # Webhooks are supported: their absence is no answer of ours.
+            if (path, int(status)) != (HOOKS, 404)
         }
 
 
@@ -119,6 +122,7 @@ async def test_every_answer_is_what_the_version_documents(
     if version.serves("/service/profiles"):
         path = "/service/profiles/{profileId}"
         await tour.visit("POST", path, 201, profile(uuid4(106)), profileId=uuid4(106))
+    await _service(tour)
     await _objects(tour)
     await _deletions(tour)
     app.state.service = replace(app.state.service, async_delete_segments=0)
@@ -134,7 +138,7 @@ async def _reads(tour: Tour) -> None:
     if not tour.version.has("no_images"):
         flows.append(IMAGE)
     for method, path in tour.paths():
-        if method != "GET" or "{request-id}" in path:
+        if method != "GET" or "{request-id}" in path or path == HOOK:
             continue
         query = "?include_timerange=true&verbose_storage=true&include_object_timerange=true"
         if path == "/flows/{flowId}/flow_collection":
@@ -157,7 +161,7 @@ async def _refusals(tour: Tour) -> None:
         if method == "GET" and "{" in path:
             unknown = "malformed" if path.endswith("/segments") else UNKNOWN
             names = {"flowId": unknown, "sourceId": UNKNOWN, "objectId": "nothing"}
-            names |= {"request-id": UNKNOWN, "profileId": UNKNOWN}
+            names |= {"request-id": UNKNOWN, "profileId": UNKNOWN, "webhookId": UNKNOWN}
             await tour.visit(method, path, 404, **names)
 
 
@@ -165,6 +169,8 @@ async def _refusals_of_changes(tour: Tour) -> None:
     unknown = {"flowId": UNKNOWN, "sourceId": UNKNOWN, "objectId": "nothing"}
     unknown["profileId"] = UNKNOWN
     for method, path in tour.paths():
+        if path == "/service" or path.startswith(HOOKS):
+            continue
         good, bad = VALUES.get(path.rpartition("/")[2], (None, None))
         if method == "PUT" and good is not None:
             await tour.visit(method, path, 400, bad)
@@ -210,6 +216,26 @@ async def _writes(tour: Tour) -> None:
     for method, path in tour.paths():
         if method == "DELETE" and path.rpartition("/")[2] in VALUES:
             await tour.visit(method, path, 204, flowId=NEW)
+
+
+async def _service(tour: Tour) -> None:
+    await tour.visit("POST", "/service", 200, {"name": "renamed"})
+    await tour.visit("POST", "/service", 400, {"name": 5})
+    body = {"url": "https://hook.example.com", "events": ["flows/created"]}
+    posted = await tour.visit("POST", HOOKS, 201, body)
+    await tour.visit("POST", HOOKS, 400, {**body, "events": 5})
+    assert len(await tour.visit("GET", HOOKS, 200)) == 1
+    if not tour.version.serves(HOOK):
+        await tour.visit("POST", HOOKS, 204, {**body, "events": []})
+        assert await tour.visit("GET", HOOKS, 200) == []
+        return
+    known = {"webhookId": posted["id"]}
+    assert await tour.visit("GET", HOOK, 200, **known) == posted
+    assert await tour.visit("PUT", HOOK, 201, posted, **known) == posted
+    await tour.visit("PUT", HOOK, 400, {**posted, "status": "started"}, **known)
+    await tour.visit("DELETE", HOOK, 204, **known)
+    await tour.visit("PUT", HOOK, 404, posted, **known)
+    await tour.visit("DELETE", HOOK, 404, **known)
 
 
 async def _objects(tour: Tour) -> None:
