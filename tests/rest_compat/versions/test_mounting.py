@@ -46,7 +46,7 @@ async def test_paths_that_a_version_lacks_are_404(
 ) -> None:
     await fill(client, live_flow, 1)
     names = {"flowId": live_flow, "sourceId": uuid4(100), "objectId": "take-0", "name": "x"}
-    names |= {"request-id": "y", "profileId": uuid4(105)}
+    names |= {"request-id": "y", "profileId": uuid4(105), "webhookId": uuid4(5)}
     for resource in RESOURCES:
         url = version.prefix + resource.path.format(**names)
         response = await client.request("PATCH", url)
