@@ -72,7 +72,12 @@ def seaweedfs() -> Iterator[S3Place]:
         (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         command = [str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         command += ["-s3", f"-s3.port={port}", "-s3.config=s3.json", "-volume.max=1000"]
-        command += ["-master.volumeSizeLimitMB=64", *_ports("master", "volume", "filer", "s3")]
+        # Its catalogue of tables has a fixed port otherwise, and two servers can't share that.
+        command += [
+            "-s3.port.iceberg=0",
+            "-master.volumeSizeLimitMB=64",
+            *_ports("master", "volume", "filer", "s3"),
+        ]
         with _running(command, folder, f"http://127.0.0.1:{port}"):
             yield S3Place(f"http://127.0.0.1:{port}")
 
