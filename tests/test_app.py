@@ -137,6 +137,7 @@ def test_what_is_said_about_the_service_holds_for_every_process(tmp_path: Path) 
         assert httpx.get(f"{other.url}/service").json()["name"] == "Vault"
 
 
+@pytest.mark.embedded
 def test_a_webhooks_key_outlives_the_process_and_is_in_no_file(tmp_path: Path) -> None:
     data, secret = tmp_path / "data", "21238dksdjqwpqscj9"
     body = {"url": "https://hook.example.com", "events": [], "api_key_name": "X-Key"}
