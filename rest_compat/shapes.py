@@ -20,6 +20,7 @@ from tams_graphql.model.records import (
     Profile,
     ServiceInfo,
     Source,
+    WebhookError,
 )
 from tams_graphql.resolvers.urls import GetUrl
 from tams_graphql.timeline import TimeRange, format_timeranges, format_timestamps
@@ -98,7 +99,7 @@ def deletion_request(request: DeletionRequest) -> Json:
             "updated": date_time(request.updated_us),
             "expiry": date_time(request.expiry_us),
             "status": request.status.value,
-            "error": None if request.error is None else _deletion_error(request.error),
+            "error": None if request.error is None else failure(request.error),
         }
     )
 
@@ -118,7 +119,8 @@ def profile(record: Profile) -> Json:
     )
 
 
-def _deletion_error(error: DeletionError) -> Json:
+def failure(error: DeletionError | WebhookError) -> Json:
+    """Spec 8.2, `error.json`, of work that goes on without its client."""
     return {"type": error.type, "summary": error.summary, "time": date_time(error.time_us)}
 
 

@@ -36,12 +36,7 @@ def webhook_json(webhook: Webhook, version: Version = NEWEST) -> shapes.Json:
             **webhook.filters,
             "tags": webhook.tags or None,
             "status": webhook.status,
-            "error": error
-            and {
-                "type": error.type,
-                "summary": error.summary,
-                "time": shapes.date_time(error.time_us),
-            },
+            "error": error and shapes.failure(error),
         },
         version.unknown["webhook"],
     )
