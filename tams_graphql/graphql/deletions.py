@@ -7,9 +7,9 @@ from tams_graphql.graphql import enums as _enums
 from tams_graphql.graphql import fields
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.errors import shown_or_null
 from tams_graphql.graphql.scalars import UUID, DateTime, Int64
 from tams_graphql.model import records
-from tams_graphql.model.errors import NotFound
 from tams_graphql.model.records import DeletionStatus
 from tams_graphql.model.vocabulary import DeletionSort
 from tams_graphql.resolvers import deletions as resolvers
@@ -82,11 +82,8 @@ def _error(error: records.DeletionError) -> DeletionError:
 
 async def find_deletion_request(info: Info, request_id: str) -> DeletionRequest | None:
     """A deletion request, or ``None`` if there is none (any more)."""
-    try:
-        found = await resolvers.get_deletion_request(info.context.tams, request_id)
-    except NotFound:
-        return None
-    return deletion_request_of(found)
+    finding = resolvers.get_deletion_request(info.context.tams, request_id)
+    return await shown_or_null(finding, deletion_request_of)
 
 
 @strawberry.type

@@ -1,6 +1,6 @@
 """How refusals are told: as `UserError` data in payloads, as typed GraphQL errors elsewhere."""
 
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import strawberry
@@ -108,6 +108,18 @@ _IDENTIFIERS: Mapping[str, list[str]] = {
 
 _ABOUT_THE_FLOW = {"read_only", "flow.no_container"}
 """Rules that the stored Flow breaks, not a field of the input."""
+
+
+Found = TypeVar("Found")
+Shown = TypeVar("Shown")
+
+
+async def shown_or_null(finding: Awaitable[Found], show: Callable[[Found], Shown]) -> Shown | None:
+    """What `finding` finds, as `show` shows it; ``None`` if there is none."""
+    try:
+        return show(await finding)
+    except NotFound:
+        return None
 
 
 def _input_path(

@@ -10,6 +10,7 @@ from tams_graphql.graphql import essence, fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.errors import shown_or_null
 from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.json_shapes import read_json
 from tams_graphql.graphql.profiles import Profile, find_profile
@@ -28,7 +29,6 @@ from tams_graphql.graphql.timeline import (
     timeline_range,
 )
 from tams_graphql.model import records
-from tams_graphql.model.errors import NotFound
 from tams_graphql.model.vocabulary import ContentFormat, FlowSort, FlowStatus
 from tams_graphql.resolvers import flows as resolvers
 from tams_graphql.resolvers.filters import FlowFilter
@@ -280,10 +280,7 @@ def flow_of(record: records.Flow) -> Flow:
 
 async def find_flow(info: Info, flow_id: str) -> Flow | None:
     """A Flow, or ``None`` if there is none."""
-    try:
-        return flow_of(await resolvers.get_flow(info.context.tams, flow_id))
-    except NotFound:
-        return None
+    return await shown_or_null(resolvers.get_flow(info.context.tams, flow_id), flow_of)
 
 
 @strawberry.type

@@ -12,13 +12,13 @@ from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.enums import ObjectRole
-from tams_graphql.graphql.errors import MutationInput, MutationPayload, answered
+from tams_graphql.graphql.errors import MutationInput, MutationPayload, answered, shown_or_null
 from tams_graphql.graphql.scalars import URL, UUID, DateTime, Int64, MimeType
 from tams_graphql.graphql.storage import StorageBackend, find_backend
 from tams_graphql.graphql.timeline import TimelineRange, timeline_range
 from tams_graphql.graphql.urls import GetUrl, GetUrlFilter, shown_urls
 from tams_graphql.model import records
-from tams_graphql.model.errors import InvalidInput, NotFound
+from tams_graphql.model.errors import InvalidInput
 from tams_graphql.model.records import CopyState
 from tams_graphql.resolvers import copies as copy_resolvers
 from tams_graphql.resolvers import flows as flow_resolvers
@@ -185,10 +185,7 @@ def object_of(record: records.MediaObject) -> MediaObject:
 
 async def find_object(info: Info, object_id: str) -> MediaObject | None:
     """A registered object, or ``None`` if there is none."""
-    try:
-        return object_of(await resolvers.get_object(info.context.tams, object_id))
-    except NotFound:
-        return None
+    return await shown_or_null(resolvers.get_object(info.context.tams, object_id), object_of)
 
 
 @strawberry.type

@@ -11,7 +11,7 @@ from tams_graphql.graphql import essence, fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
-from tams_graphql.graphql.errors import CreationInput, MutationPayload, answered
+from tams_graphql.graphql.errors import CreationInput, MutationPayload, answered, shown_or_null
 from tams_graphql.graphql.essence_inputs import (
     ContainerMappingInput,
     EssenceInput,
@@ -21,7 +21,6 @@ from tams_graphql.graphql.essence_inputs import (
 from tams_graphql.graphql.json_shapes import read_json, write_json
 from tams_graphql.graphql.scalars import UUID, DateTime, MimeType
 from tams_graphql.model import records
-from tams_graphql.model.errors import NotFound
 from tams_graphql.model.vocabulary import ContentFormat
 from tams_graphql.resolvers import profiles as resolvers
 from tams_graphql.resolvers.context import Context
@@ -110,10 +109,7 @@ def _essence(record: records.Profile) -> Any:
 
 async def find_profile(info: Info, profile_id: str) -> Profile | None:
     """A Profile, or ``None`` if there is none."""
-    try:
-        return profile_of(await resolvers.get_profile(info.context.tams, profile_id))
-    except NotFound:
-        return None
+    return await shown_or_null(resolvers.get_profile(info.context.tams, profile_id), profile_of)
 
 
 @strawberry.type

@@ -10,11 +10,11 @@ from tams_graphql.graphql import fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.errors import shown_or_null
 from tams_graphql.graphql.filters import capped
 from tams_graphql.graphql.scalars import UUID, DateTime
 from tams_graphql.graphql.timeline import SourceTimeline, source_timeline
 from tams_graphql.model import records
-from tams_graphql.model.errors import NotFound
 from tams_graphql.model.vocabulary import ContentFormat, FlowSort, SourceSort
 from tams_graphql.resolvers import flows as flow_resolvers
 from tams_graphql.resolvers import sources as resolvers
@@ -152,10 +152,7 @@ def source_of(record: records.Source) -> Source:
 
 async def find_source(info: Info, source_id: str) -> Source | None:
     """A Source, or ``None`` if there is none."""
-    try:
-        return source_of(await resolvers.get_source(info.context.tams, source_id))
-    except NotFound:
-        return None
+    return await shown_or_null(resolvers.get_source(info.context.tams, source_id), source_of)
 
 
 @strawberry.type

@@ -10,9 +10,9 @@ from tams_graphql.graphql import fields
 from tams_graphql.graphql import tags as tagging
 from tams_graphql.graphql.connections import After, Before, Connection, First, Last, Node, Reverse
 from tams_graphql.graphql.context import Info
+from tams_graphql.graphql.errors import shown_or_null
 from tams_graphql.graphql.scalars import URL, UUID, DateTime
 from tams_graphql.model import records
-from tams_graphql.model.errors import NotFound
 from tams_graphql.model.vocabulary import EventType, WebhookStatus
 from tams_graphql.resolvers import webhooks as resolvers
 
@@ -108,10 +108,7 @@ def _ids(stored: Sequence[str] | None) -> list[UUID] | None:
 
 async def find_webhook(info: Info, webhook_id: str) -> Webhook | None:
     """A webhook, or ``None`` if there is none."""
-    try:
-        return webhook_of(await resolvers.get_webhook(info.context.tams, webhook_id))
-    except NotFound:
-        return None
+    return await shown_or_null(resolvers.get_webhook(info.context.tams, webhook_id), webhook_of)
 
 
 @strawberry.type
