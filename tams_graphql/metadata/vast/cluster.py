@@ -2,9 +2,10 @@
 
 import itertools
 import logging
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,13 @@ import vastdb
 from vastdb.config import BackoffConfig
 from vastdb.session import Session
 
-from tams_graphql.metadata.vast.faults import Busy, Unreachable, errors_told
+from tams_graphql.metadata.vast.faults import (
+    Busy,
+    RowConflict,
+    TransactionLost,
+    Unreachable,
+    errors_told,
+)
 from tams_graphql.model.errors import Unavailable
 
 _AVOIDED = 1.0
@@ -165,6 +172,41 @@ class Cluster:
             yield transaction
         finally:
             transaction.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A transaction, committed at the end of the block or rolled back by what that raises.
+
+        Raises, besides what the block does:
+            RowConflict, TransactionLost, Unavailable: see `Transaction.commit`.
+        """
+        transaction = self.begin()
+        try:
+            yield transaction
+            transaction.commit()
+        except BaseException:
+            transaction.rollback()
+            raise
+
+    def committed(
+        self, change: Callable[[Transaction], None], *, tries: int, pauses: tuple[float, float]
+    ) -> bool:
+        """Make `change` in a transaction, again after each conflict; whether it came to be.
+
+        Args:
+            change: what to do; it may run several times.
+            tries: how often at most.
+            pauses: seconds to wait in between, at least and at most.
+        """
+        for _ in range(tries):
+            try:
+                with self.writing() as transaction:
+                    change(transaction)
+            except (RowConflict, TransactionLost):
+                time.sleep(random.uniform(*pauses))  # noqa: S311 jitter, not a secret
+            else:
+                return True
+        return False
 
     def _in_turn(self) -> list[_Node]:
         first = next(self._turn) % len(self._nodes)

@@ -115,20 +115,8 @@ class Lane:
             LaneTaken: the only one that this process may have is another's.
             Unavailable: none is free, or the cluster does not answer.
         """
-        for _ in range(_TRIES):
-            transaction = self._cluster.begin()
-            try:
-                self._take(transaction)
-                transaction.commit()
-            except (RowConflict, TransactionLost):
-                transaction.rollback()
-                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 jitter, not a secret
-            except BaseException:
-                transaction.rollback()
-                raise
-            else:
-                return
-        raise Unavailable("the metadata store (VAST DB) gave no lane to write in; try again")
+        if not self._cluster.committed(self._take, tries=_TRIES, pauses=(0.001, 0.02)):
+            raise Unavailable("the metadata store (VAST DB) gave no lane to write in; try again")
 
     def require(self) -> None:
         """Have a lane that nobody may take for a while; raises as `lease` does."""
@@ -162,16 +150,13 @@ class Lane:
         """Let another process have the lane at once; without an answer its lease just ends."""
         if self._number is None:
             return
-        with suppress(Unavailable, RowConflict, TransactionLost):
-            transaction = self._cluster.begin()
-            try:
-                found = self._rows(transaction, self._number)
-                if self._owned(found):
-                    self._write(transaction, found, owner=None, lease_until_us=0)
-                transaction.commit()
-            except BaseException:
-                transaction.rollback()
-                raise
+        with (
+            suppress(Unavailable, RowConflict, TransactionLost),
+            self._cluster.writing() as transaction,
+        ):
+            found = self._rows(transaction, self._number)
+            if self._owned(found):
+                self._write(transaction, found, owner=None, lease_until_us=0)
         self._number = None
 
     def _take(self, transaction: Transaction) -> None:

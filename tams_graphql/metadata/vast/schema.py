@@ -5,8 +5,6 @@
 3. A newer one, or one whose tables are not ours, is refused and left untouched.
 """
 
-import random
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +25,7 @@ from tams_graphql.metadata.vast.catalogue import (
     with_row_ids,
 )
 from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
-from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, errors_told
+from tams_graphql.metadata.vast.faults import RowConflict, errors_told
 from tams_graphql.metadata.vast.migrations import MIGRATIONS, Migration
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
 from tams_graphql.metadata.vast.selecting import select_in
@@ -48,22 +46,15 @@ def prepare(
         Unavailable: the bucket does not exist, or the cluster does not answer.
     """
     catalogue = catalogue_of(cluster.target)
-    for _ in range(_TRIES):
-        transaction = cluster.begin()
-        try:
-            with _sdk_errors_told(cluster.target):
-                _bring_to(transaction, catalogue, version, migrations)
-            transaction.commit()
-        except (RowConflict, TransactionLost):
-            # Another process makes the same tables; next time they are there.
-            transaction.rollback()
-            time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 jitter, not a secret
-        except BaseException:
-            transaction.rollback()
-            raise
-        else:
-            return catalogue
-    raise Unavailable("other processes keep changing the index's tables; try again")
+
+    def bring(transaction: Transaction) -> None:
+        with _sdk_errors_told(cluster.target):
+            _bring_to(transaction, catalogue, version, migrations)
+
+    # On a conflict another process makes the same tables; next time they are there.
+    if not cluster.committed(bring, tries=_TRIES, pauses=(0.02, 0.2)):
+        raise Unavailable("other processes keep changing the index's tables; try again")
+    return catalogue
 
 
 def stored_version(cluster: Cluster, version: int = tables.SCHEMA_VERSION) -> int | None:
