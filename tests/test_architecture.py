@@ -16,21 +16,37 @@ MODULES = sorted(
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tams_graphql.timeline": (),
     "tams_graphql.model": ("tams_graphql.timeline",),
-    "tams_graphql.metadata.engine": ("tams_graphql.metadata.tables", "tams_graphql.model"),
-    "tams_graphql.metadata.tables": (),
+    "tams_graphql.metadata.engine": (
+        "tams_graphql.metadata.event_tables",
+        "tams_graphql.metadata.tables",
+        "tams_graphql.model",
+    ),
+    "tams_graphql.metadata.table": (),
+    "tams_graphql.metadata.event_tables": ("tams_graphql.metadata.table",),
+    "tams_graphql.metadata.tables": (
+        "tams_graphql.metadata.event_tables",
+        "tams_graphql.metadata.table",
+    ),
     "tams_graphql.metadata": ("tams_graphql.model", "tams_graphql.timeline"),
     "tams_graphql.media": ("tams_graphql.model", "tams_graphql.timeline"),
-    "tams_graphql.events": ("tams_graphql.model", "tams_graphql.metadata"),
+    "tams_graphql.events": (
+        "tams_graphql.metadata.engine",
+        "tams_graphql.metadata.event_tables",
+        "tams_graphql.model",
+    ),
     "tams_graphql.resolvers": (
+        "tams_graphql.events",
         "tams_graphql.metadata.columns",
         "tams_graphql.metadata.edits",
         "tams_graphql.metadata.engine",
+        "tams_graphql.metadata.event_tables",
         "tams_graphql.metadata.tables",
         "tams_graphql.media.store",
         "tams_graphql.model",
         "tams_graphql.timeline",
     ),
     "tams_graphql.graphql": (
+        "tams_graphql.events",
         "tams_graphql.resolvers",
         "tams_graphql.model",
         "tams_graphql.timeline",
@@ -39,6 +55,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tams_graphql.metadata.tables",
     ),
     "rest_compat": (
+        "tams_graphql.events",
         "tams_graphql.resolvers",
         "tams_graphql.model",
         "tams_graphql.timeline",

@@ -15,6 +15,7 @@ class Edits:
         self._insert: dict[Table, list[Row]] = {}
         self._update: dict[Table, list[Row]] = {}
         self._delete: dict[Table, list[Key]] = {}
+        self._events: list[Row] = []
 
     def insert(self, table: Table, *rows: Row) -> None:
         """Add full rows."""
@@ -28,6 +29,16 @@ class Edits:
         """Remove rows by primary key."""
         self._delete.setdefault(table, []).extend(keys)
 
+    def announce(self, *events: Row) -> None:
+        """Add to the event log (`Changes.events`)."""
+        self._events.extend(events)
+
     def changes(self, answer: T) -> Changes[T]:
         """Everything collected, with what the command answers."""
-        return Changes(answer=answer, insert=self._insert, update=self._update, delete=self._delete)
+        return Changes(
+            answer=answer,
+            insert=self._insert,
+            update=self._update,
+            delete=self._delete,
+            events=self._events,
+        )

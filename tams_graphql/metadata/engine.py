@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from tams_graphql.metadata import tables
+from tams_graphql.metadata import event_tables, tables
 from tams_graphql.metadata.tables import Table
 
 Scalar: TypeAlias = str | int | bool | None
@@ -92,6 +92,7 @@ _CONFLICT_TABLES: dict[str, Table] = {
     "service": tables.SERVICE_INFO,
     "source": tables.SOURCES,
     "webhook": tables.WEBHOOKS,
+    "webhook_queue": event_tables.WEBHOOK_QUEUES,
 }
 
 
@@ -123,6 +124,11 @@ def delete_request(request_id: str) -> Aggregate:
 def webhook(webhook_id: str) -> Aggregate:
     """The webhook that changes."""
     return Aggregate("webhook", webhook_id)
+
+
+def webhook_queue(webhook_id: str) -> Aggregate:
+    """How far a webhook is in the event log, and who works on it."""
+    return Aggregate("webhook_queue", webhook_id)
 
 
 def service(service_id: str = "service") -> Aggregate:
@@ -175,13 +181,15 @@ class Changes(Generic[T]):
     `insert`: full rows; columns left out are null. `update`: rows with the key columns and the
     columns to change; neither the primary key nor `version` ever changes, columns of the other
     sort orders may. Rows that do not exist are passed over. `delete`: primary keys.
-    Each names a row at most once.
+    Each names a row at most once. `events`: rows of EVENTS for the log, in this order; the engine
+    fills in what places them there (`event_tables.PLACED`).
     """
 
     answer: T
     insert: Mapping[Table, Sequence[Row]] = field(default_factory=dict)
     update: Mapping[Table, Sequence[Row]] = field(default_factory=dict)
     delete: Mapping[Table, Sequence[Key]] = field(default_factory=dict)
+    events: Sequence[Row] = ()
 
 
 Command: TypeAlias = Callable[[View], Changes[T]]

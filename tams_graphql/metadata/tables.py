@@ -4,15 +4,16 @@ Units: columns named ``*_ns`` are integer nanoseconds on a media timeline, ``*_u
 microseconds since the Unix epoch (UTC). ``*_bounds`` keeps how a timerange was written
 (`timeline.Bounds`). Columns of type JSON text end in ``_json``. Columns of a sort order are
 never null, so that all engines agree on what comes first; ``label_order`` is ``"a" + label``,
-or ``"b"`` for a resource without a label, which puts those last (spec 8.2, `sort_by`).
+or ``"b"`` for a resource without a label, which puts those last (spec 8.2, `sort_by`). ``hlc`` is
+that of the last event about a row (see `event_tables`), where engines have several lanes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from tams_graphql.metadata import event_tables
+from tams_graphql.metadata.table import Table, table_schema
 
-import pyarrow as pa
+__all__ = ["Table"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of everything in this file; engines store it and migrate from older ones."""
 
 
@@ -20,48 +21,13 @@ class SchemaError(RuntimeError):
     """The index was written by a newer version of this program, or is none of ours."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """One table: `key` is the primary sort order and unique; `orders` are further ones.
-
-    `interval` names the (start, end) columns of a table whose rows never overlap within one
-    prefix of the key; only such a table can be asked for rows `overlapping` a range.
-    """
-
-    name: str
-    schema: pa.Schema
-    key: tuple[str, ...]
-    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    interval: tuple[str, str] | None = None
-
-    def order(self, name: str) -> tuple[str, ...]:
-        """The columns of the sort order `name` (``"key"`` is the primary one)."""
-        return self.key if name == "key" else self.orders[name]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """All column names, in schema order."""
-        return tuple(self.schema.names)
-
-
-def _schema(text: str = "", number: str = "", flag: str = "", required: str = "") -> pa.Schema:
-    needed = set(required.split())
-    kinds = ((text, pa.string()), (number, pa.int64()), (flag, pa.bool_()))
-    return pa.schema(
-        [
-            pa.field(name, kind, nullable=name not in needed)
-            for names, kind in kinds
-            for name in names.split()
-        ]
-    )
-
-
 SOURCES = Table(
     "sources",
-    _schema(
+    table_schema(
         text="source_id incarnation format label label_order description created_by updated_by"
         " tags_json",
         number="version created_us updated_us flow_count",
+        late_number="hlc",
         required="source_id incarnation format label_order tags_json version created_us"
         " updated_us flow_count",
     ),
@@ -75,7 +41,7 @@ SOURCES = Table(
 
 FLOWS = Table(
     "flows",
-    _schema(
+    table_schema(
         text="flow_id timeline_id incarnation source_id format codec container label label_order"
         " description status created_by updated_by metadata_version profile_id tags_json"
         " essence_json collection_json technical_json",
@@ -83,6 +49,7 @@ FLOWS = Table(
         " created_us metadata_updated_us segments_updated_us"
         " segment_count start_ns end_ns bounds covered_ns",
         flag="read_only init_segments",
+        late_number="hlc",
         required="flow_id incarnation source_id format label_order metadata_version tags_json"
         " version created_us metadata_updated_us segment_count covered_ns",
     ),
@@ -108,7 +75,7 @@ without segments) and ``covered_ns`` (the sum of their durations)."""
 
 SEGMENTS = Table(
     "flow_segments",
-    _schema(
+    table_schema(
         text="timeline_id flow_id incarnation object_id instances_json init_object_id"
         " init_instances_json",
         number="start_ns end_ns bounds ts_offset_ns last_duration_ns sample_offset sample_count"
@@ -131,7 +98,7 @@ The order ``init_object`` leaves out rows whose ``init_object_id`` is null."""
 
 OBJECTS = Table(
     "objects",
-    _schema(
+    table_schema(
         text="object_id incarnation state role flow_id first_flow_id content_type"
         " init_object_id instances_json",
         number="version start_ns end_ns bounds key_frame_count created_us allocated_us",
@@ -149,7 +116,7 @@ allocated. ``flow_id``: the flow it was allocated for. ``instances_json``: a lis
 
 REFERENCES = Table(
     "timeline_objects",
-    _schema(
+    table_schema(
         text="object_id timeline_id flow_id",
         number="segment_count",
         required="object_id timeline_id flow_id segment_count",
@@ -166,7 +133,7 @@ that of the flow ``flow_id`` keeps the object's bytes, but is no reference that 
 
 INSTANCES = Table(
     "instances",
-    _schema(
+    table_schema(
         text="storage_id storage_key object_id incarnation",
         number="created_us",
         required="storage_id storage_key object_id incarnation created_us",
@@ -178,7 +145,7 @@ up the other way round. ``incarnation`` is the object's."""
 
 COLLECTIONS = Table(
     "collections",
-    _schema(
+    table_schema(
         text="collector_flow_id member_flow_id collector_source_id member_source_id role",
         number="position",
         required="collector_flow_id member_flow_id collector_source_id member_source_id position",
@@ -199,7 +166,7 @@ COLLECTIONS = Table(
 
 TAGS = Table(
     "tags",
-    _schema(text="kind name value resource_id", required="kind name value resource_id"),
+    table_schema(text="kind name value resource_id", required="kind name value resource_id"),
     key=("kind", "name", "value", "resource_id"),
 )
 """One row per tag value (a tag with an empty list has one row with value ``""`` and is told
@@ -207,7 +174,7 @@ apart by the owner's ``tags_json``). ``kind``: ``source``, ``flow`` or ``webhook
 
 DISCARDED_MEDIA = Table(
     "discarded_media",
-    _schema(
+    table_schema(
         text="storage_id storage_key",
         number="discarded_us",
         required="storage_id storage_key discarded_us",
@@ -219,7 +186,7 @@ taken away once the storage backend has deleted them: a crash in between loses n
 
 COPIES = Table(
     "object_copies",
-    _schema(
+    table_schema(
         text="copy_id object_id incarnation storage_id state error owner progress_token",
         number="version bytes_done bytes_total created_us updated_us due_us",
         required="copy_id object_id incarnation storage_id state version bytes_done bytes_total"
@@ -240,7 +207,7 @@ backend goes on from after a crash (`media.store.CopyProgress`)."""
 
 PROFILES = Table(
     "profiles",
-    _schema(
+    table_schema(
         text="profile_id incarnation label label_order description created_by format codec"
         " tags_json flow_metadata_json",
         number="created_us",
@@ -255,7 +222,7 @@ go; ``format`` and ``codec`` are copies out of ``flow_metadata_json``."""
 
 SERVICE_INFO = Table(
     "service_info",
-    _schema(
+    table_schema(
         text="service_id name description",
         number="version updated_us",
         required="service_id version updated_us",
@@ -267,9 +234,10 @@ SERVICE_INFO = Table(
 
 WEBHOOKS = Table(
     "webhooks",
-    _schema(
+    table_schema(
         text="webhook_id incarnation url api_key_name api_key_encrypted identity_digest events_json"
         " filters_json tags_json status error_json api_version created_by",
+        late_text="signing_secret_encrypted",
         number="version created_us updated_us",
         required="webhook_id incarnation url identity_digest events_json filters_json tags_json"
         " status api_version version created_us updated_us",
@@ -280,15 +248,15 @@ WEBHOOKS = Table(
         "identity": ("identity_digest", "webhook_id"),
     },
 )
-"""Registered webhooks (spec 8.2, `webhook.json`). ``api_key_encrypted``: sealed with a key that is
-not in the index. ``identity_digest``: an HMAC of URL, key name and key value, which are one and
-the same webhook to clients of version 7.0 and older. ``filters_json``: which events, and how the
-URLs in them look. ``status``: as in the spec. ``api_version``: under which it was registered,
-which says what its bodies look like."""
+"""Registered webhooks (spec 8.2, `webhook.json`). ``*_encrypted``: sealed with a key that is not in
+the index. ``identity_digest``: an HMAC of URL, key name and key value, which are one and the same
+webhook to clients of version 7.0 and older. ``filters_json``: which events, and how the URLs in
+them look. ``status``: as in the spec. ``api_version``: under which it was registered, which says
+what its bodies look like."""
 
 DELETE_REQUESTS = Table(
     "delete_requests",
-    _schema(
+    table_schema(
         text="request_id flow_id timeline_id object_id status error_json created_by owner",
         number="version start_ns end_ns bounds remaining_start_ns remaining_end_ns"
         " remaining_bounds up_to_us deleted_count created_us updated_us expiry_us due_us",
@@ -314,7 +282,7 @@ over; whoever works on it, the ``owner``, keeps moving that ahead, so that nobod
 
 IDEMPOTENCY = Table(
     "idempotency",
-    _schema(
+    table_schema(
         text="idempotency_key body_digest answer_json",
         number="created_us",
         required="idempotency_key body_digest answer_json created_us",
@@ -324,7 +292,7 @@ IDEMPOTENCY = Table(
 
 GUARDS = Table(
     "guards",
-    _schema(text="guard_id", number="version", required="guard_id version"),
+    table_schema(text="guard_id", number="version", late_number="hlc", required="guard_id version"),
     key=("guard_id",),
 )
 """1,024 pre-made rows; the creation of an id relies on the one its hash chooses, so that two
@@ -335,4 +303,5 @@ GUARD_COUNT = 1024
 TABLES: tuple[Table, ...] = (
     SOURCES, FLOWS, SEGMENTS, OBJECTS, REFERENCES, INSTANCES, COLLECTIONS, TAGS, DISCARDED_MEDIA,
     COPIES, PROFILES, SERVICE_INFO, WEBHOOKS, DELETE_REQUESTS, IDEMPOTENCY, GUARDS,
+    *event_tables.TABLES,
 )  # fmt: skip

@@ -90,6 +90,18 @@ class Unavailable(MediaStoreError):
     """A store did not answer in time, or the retry budget is spent. Try again."""
 
 
+class CursorTooOld(MediaStoreError):
+    """Events after a cursor have been deleted; `oldest` is the oldest cursor that still works."""
+
+    def __init__(self, oldest: str) -> None:
+        message = (
+            "events after this cursor are no longer kept; read the state anew, and go on after"
+            f" the oldest cursor, {oldest}, or without one"
+        )
+        super().__init__(message, (Problem("after", "cursor.too_old", message),))
+        self.oldest = oldest
+
+
 class TooLarge(MediaStoreError):
     """The body exceeds a limit; the message names the limit and its value."""
 
@@ -111,6 +123,7 @@ ANSWERS: dict[type, Answer] = {
     Overlap: Answer("OVERLAP", 400),
     NotFound: Answer("NOT_FOUND", 404),
     Forbidden: Answer("FORBIDDEN", 403),
+    CursorTooOld: Answer("CURSOR_TOO_OLD", 410),
     Conflict: Answer("CONFLICT", 409),
     TooLarge: Answer("TOO_LARGE", 413),
     UnsupportedMediaType: Answer("UNSUPPORTED_MEDIA_TYPE", 415),

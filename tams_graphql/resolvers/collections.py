@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from tams_graphql.metadata import engine, tables
 from tams_graphql.metadata.edits import Edits
-from tams_graphql.metadata.engine import Scan, View
+from tams_graphql.metadata.engine import Row, Scan, View
 from tams_graphql.model.errors import InvalidInput, Problem
 from tams_graphql.model.records import CollectionItem, Flow
+from tams_graphql.model.vocabulary import EventType
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.flow_rows import (
     changed_columns,
     collection_from_json,
@@ -20,6 +22,7 @@ from tams_graphql.resolvers.flow_rows import (
 )
 from tams_graphql.resolvers.loaders import Loaders
 from tams_graphql.resolvers.reading import Found, all_per_key, all_rows
+from tams_graphql.resolvers.source_collections import inferred_collection
 from tams_graphql.resolvers.stamp import Stamp
 
 
@@ -28,7 +31,7 @@ def members(flow: Flow) -> list[str]:
     return [item.id for item in flow.flow_collection or ()]
 
 
-def edit_collection(view: View, edits: Edits, before: Flow | None, after: Flow | None) -> None:
+def edit_collection(view: View, edits: Edits, before: Flow | None, after: Flow | None) -> list[Row]:
     """Bring the edges from a flow to its members in line with a change of the flow.
 
     Args:
@@ -37,19 +40,25 @@ def edit_collection(view: View, edits: Edits, before: Flow | None, after: Flow |
         before: the flow as stored, ``None`` for a new one.
         after: the flow as it will be, ``None`` if it is deleted.
 
+    Returns:
+        The edges that it has now.
+
     Raises:
         InvalidInput: a member does not exist, or collects the flow.
     """
     named = {*(members(before) if before else ()), *(members(after) if after else ())}
     if not named:
-        return
+        return []
     view.rely_on(*(engine.flow(member) for member in sorted(named)))
     if before is not None:
         _delete_edges(view, edits, before.id)
-    if after is not None:
-        source_of = _sources_of_members(view, after)
-        _refuse_cycles(view, after)
-        edits.insert(tables.COLLECTIONS, *collection_rows(after, source_of))
+    if after is None:
+        return []
+    source_of = _sources_of_members(view, after)
+    _refuse_cycles(view, after)
+    edges = collection_rows(after, source_of)
+    edits.insert(tables.COLLECTIONS, *edges)
+    return edges
 
 
 def move_member(view: View, edits: Edits, flow: Flow) -> None:
@@ -72,9 +81,11 @@ def leave_collections(view: View, edits: Edits, flow_id: str, stamp: Stamp) -> N
     for row in view.get(tables.FLOWS, [(collector,) for collector in collectors]).to_pylist():
         before = flow_from_row(row)
         kept = tuple(item for item in before.flow_collection or () if item.id != flow_id)
-        changed = changed_columns(before, stamp.on_flow(replace(before, flow_collection=kept)))
+        after = stamp.on_flow(replace(before, flow_collection=kept))
+        changed = changed_columns(before, after)
         if changed is not None:
             edits.update(tables.FLOWS, changed)
+            Announcer(view, edits, stamp).flow(EventType.FLOWS_UPDATED, after)
 
 
 async def load_flow_collected_by(
@@ -102,22 +113,13 @@ async def load_source_collected_by(
 async def load_source_collections(
     loaders: Loaders, source_ids: Sequence[str]
 ) -> list[tuple[CollectionItem, ...]]:
-    """What each of `source_ids` collects, inferred from the collections of its flows.
-
-    Members come in the order of their positions, those of several flows side by side; one that
-    several flows collect comes once, with the first role given to it.
-    """
+    """What each of `source_ids` collects (`inferred_collection`)."""
     scan = Scan(table=tables.COLLECTIONS, order="collector_source")
     edges = await all_per_key(loaders.metadata, scan, [(source_id,) for source_id in source_ids])
-    items: dict[str, dict[str, CollectionItem]] = {source_id: {} for source_id in source_ids}
-    for edge in sorted(edges, key=lambda e: (e["position"], e["collector_flow_id"])):
-        member, role = edge["member_source_id"], edge["role"]
-        collected = items[edge["collector_source_id"]]
-        if member == edge["collector_source_id"]:
-            continue
-        if member not in collected or collected[member].role is None:
-            collected[member] = CollectionItem(id=member, role=role)
-    return [tuple(items[source_id].values()) for source_id in source_ids]
+    outward: dict[str, list[Found]] = {source_id: [] for source_id in source_ids}
+    for edge in edges:
+        outward[edge["collector_source_id"]].append(edge)
+    return [inferred_collection(source_id, outward[source_id]) for source_id in source_ids]
 
 
 def _grouped(

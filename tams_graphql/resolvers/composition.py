@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tams_graphql.metadata.edits import Edits
-from tams_graphql.metadata.engine import Scan, View, media_object
+from tams_graphql.metadata.engine import Row, Scan, View, media_object
 from tams_graphql.metadata.tables import SEGMENTS
 from tams_graphql.model.errors import InvalidInput, Problem, TooLarge
 from tams_graphql.model.flow_input import FlowInput
 from tams_graphql.model.records import Flow
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.flow_changes import create_flow, existing_flow, stored_flow
 from tams_graphql.resolvers.references import ReferencedObjects
 from tams_graphql.resolvers.rollup import union_of
@@ -63,7 +64,7 @@ def compose(
         start_ns += clip.timerange.duration_ns or 0
         _refuse_too_many(placed)
     flow = create_flow(view, edits, given, stamp, _rollup(placed, stamp.now_us))
-    _write(view, edits, flow, placed, stamp.now_us)
+    _write(view, edits, flow, placed, stamp)
     return flow
 
 
@@ -158,20 +159,23 @@ def _rollup(placed: Sequence[Mapping[str, Any]], now_us: int) -> dict[str, Any]:
 
 
 def _write(
-    view: View, edits: Edits, flow: Flow, placed: Sequence[Mapping[str, Any]], now_us: int
+    view: View, edits: Edits, flow: Flow, placed: Sequence[Mapping[str, Any]], stamp: Stamp
 ) -> None:
     used = {one["object_id"] for one in placed} | {one["init_object_id"] for one in placed}
     object_ids = sorted(used - {None})
     view.rely_on(*(media_object(object_id) for object_id in object_ids))
     objects = ReferencedObjects(view, flow, object_ids)
+    added: list[Row] = []
     for one in placed:
         segment = {
             **one,
             "timeline_id": flow.timeline_id,
             "flow_id": flow.id,
             "incarnation": flow.incarnation,
-            "created_us": now_us,
+            "created_us": stamp.now_us,
         }
         objects.refer(segment)
-        edits.insert(SEGMENTS, objects.with_instances(segment))
+        added.append(objects.with_instances(segment))
+    edits.insert(SEGMENTS, *added)
     objects.write(edits)
+    Announcer(view, edits, stamp).segments(flow, added)

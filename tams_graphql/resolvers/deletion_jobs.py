@@ -37,12 +37,14 @@ from tams_graphql.metadata.engine import (
 from tams_graphql.metadata.tables import DELETE_REQUESTS, SEGMENTS
 from tams_graphql.model.errors import MediaStoreError, Unavailable
 from tams_graphql.model.records import DeletionError, DeletionStatus
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.covered import covered_rows
 from tams_graphql.resolvers.deletions import kept_until, later_than, request_from_row
 from tams_graphql.resolvers.flow_changes import stored_flow
 from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
 from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, shrink
+from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.timeline import NEVER, Bounds, TimeRange
 
 BATCH = 500
@@ -178,6 +180,10 @@ def _remove(
     # The flow may have gone meanwhile, or lost all segments at once: then nobody counts these.
     if current is not None and current.timeline_id == timeline_id:
         shrink(view, edits, current, doomed, later_than(current, now_us))
+        # Of an orphaned timeline everybody heard when the flow lost it. What was registered
+        # since may lie between these segments, and stays.
+        stamp = Stamp(row["created_by"], now_us)
+        Announcer(view, edits, stamp).removal(current, doomed, dense=False)
 
 
 def _next(row: Mapping[str, Any]) -> Scan:

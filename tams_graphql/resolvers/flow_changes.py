@@ -10,8 +10,10 @@ from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Scan, View
 from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound, Problem
 from tams_graphql.model.flow_input import FlowContent, FlowInput
-from tams_graphql.model.records import Flow
+from tams_graphql.model.records import Flow, Source
 from tams_graphql.model.technical import TECHNICAL
+from tams_graphql.model.vocabulary import EventType
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.collections import (
     edit_collection,
     leave_collections,
@@ -21,7 +23,7 @@ from tams_graphql.resolvers.flow_rows import changed_columns, flow_from_row, flo
 from tams_graphql.resolvers.reading import all_rows
 from tams_graphql.resolvers.removal import REMOVAL_COLUMNS, remove_segments
 from tams_graphql.resolvers.row_values import edit_tags
-from tams_graphql.resolvers.source_rows import check_format, join_source, leave_source
+from tams_graphql.resolvers.source_changes import check_format, join_source, leave_source
 from tams_graphql.resolvers.stamp import Stamp, new_version
 from tams_graphql.timeline import NEVER
 
@@ -79,10 +81,14 @@ def create_flow(
         InvalidInput: the source or a member of the collection does not fit.
     """
     flow = replace(_new_flow(given, stamp), **(rollup or {}))
-    join_source(view, edits, flow, stamp.now_us)
+    source = join_source(view, edits, flow, stamp.now_us)
     edits.insert(tables.FLOWS, flow_row(flow))
     edit_tags(edits, "flow", flow.id, {}, flow.tags)
-    edit_collection(view, edits, None, flow)
+    edges = edit_collection(view, edits, None, flow)
+    announcer = Announcer(view, edits, stamp)
+    if source is not None:
+        announcer.source(EventType.SOURCES_CREATED, source, edges)
+    announcer.flow(EventType.FLOWS_CREATED, flow)
     return flow
 
 
@@ -144,15 +150,21 @@ def with_values(flow: Flow, values: Mapping[str, Any]) -> Flow:
 def apply_revision(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> None:
     """Add to `edits` what turns the metadata of `before` into that of `after`."""
     _check_segments_fit(before, after)
-    moved = before.source_id != after.source_id
-    if moved or before.format != after.format:
-        _move(view, edits, before, after, stamp)
+    left, joined, edges = None, None, None
+    if before.source_id != after.source_id or before.format != after.format:
+        left, joined = _move(view, edits, before, after, stamp)
     changed = changed_columns(before, after)
     if changed is not None:
         edits.update(tables.FLOWS, changed)
     edit_tags(edits, "flow", after.id, before.tags, after.tags)
-    if moved or before.flow_collection != after.flow_collection:
-        edit_collection(view, edits, before, after)
+    if before.source_id != after.source_id or before.flow_collection != after.flow_collection:
+        edges = edit_collection(view, edits, before, after)
+    announcer = Announcer(view, edits, stamp)
+    if joined is not None:
+        announcer.source(EventType.SOURCES_CREATED, joined, edges)
+    announcer.flow(EventType.FLOWS_UPDATED, after)
+    if left is not None:
+        announcer.source(EventType.SOURCES_DELETED, left)
 
 
 def remove_timeline(view: View, edits: Edits, flow: Flow, stamp: Stamp) -> None:
@@ -168,12 +180,16 @@ def remove_flow(view: View, edits: Edits, flow: Flow, stamp: Stamp) -> None:
 
     Its segments are left on a timeline that no flow has any more.
     """
-    view.rely_on(engine.source(flow.source_id))
+    view.rely_on(engine.source(flow.source_id), engine.creation("flow", flow.id))
     edit_collection(view, edits, flow, None)
     leave_collections(view, edits, flow.id, stamp)
     edit_tags(edits, "flow", flow.id, flow.tags, {})
-    leave_source(view, edits, flow.source_id)
+    source = leave_source(view, edits, flow.source_id)
     edits.delete(tables.FLOWS, (flow.id,))
+    announcer = Announcer(view, edits, stamp)
+    announcer.flow(EventType.FLOWS_DELETED, flow)
+    if source is not None:
+        announcer.source(EventType.SOURCES_DELETED, source)
 
 
 def relied_on(given: FlowInput) -> list[engine.Aggregate]:
@@ -189,19 +205,23 @@ def relied_on(given: FlowInput) -> list[engine.Aggregate]:
     ]
 
 
-def _move(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> None:
+def _move(
+    view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp
+) -> tuple[Source | None, Source | None]:
+    """Check the source, or change it; the one that goes, and the one that comes."""
     if before.source_id == after.source_id:
         source = view.get(tables.SOURCES, [(after.source_id,)]).to_pylist()
         check_format(after, source[0])
-        return
+        return None, None
     view.rely_on(
         engine.source(before.source_id),
         engine.source(after.source_id),
         engine.creation("source", after.source_id),
     )
-    leave_source(view, edits, before.source_id)
-    join_source(view, edits, after, stamp.now_us)
+    left = leave_source(view, edits, before.source_id)
+    joined = join_source(view, edits, after, stamp.now_us)
     move_member(view, edits, after)
+    return left, joined
 
 
 def _check_segments_fit(before: Flow, after: Flow) -> None:

@@ -10,6 +10,7 @@ from tams_graphql.metadata.engine import Changes, OneOf, Scan, View, flow
 from tams_graphql.metadata.tables import FLOWS, SEGMENTS
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.model.records import DeletionRequest, Flow
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.covered import covered_rows
@@ -59,13 +60,14 @@ async def delete_segments(
             return edits.changes(Deletion(0))
         whole = object_id is None and _covers(covered, target.timerange)
         if whole and is_long(ctx, target.segment_count):
-            return edits.changes(_all_later(ctx, edits, target, stamp))
+            return edits.changes(_all_later(ctx, view, edits, target, stamp))
         found = view.page(_deletable(ctx, target.timeline_id, covered, object_id))
         if is_long(ctx, found.num_rows):
             span = target.timerange if timerange is None else covered
             request = request_deletion(ctx, edits, target, span, stamp, object_id=object_id)
             return edits.changes(Deletion(0, request))
-        return edits.changes(_now(view, edits, target, covered_rows(found, covered), stamp))
+        doomed = covered_rows(found, covered)
+        return edits.changes(_now(view, edits, target, doomed, stamp, dense=object_id is None))
 
     answer = await ctx.metadata.commit(command, [flow(flow_id)])
     ctx.loaders.forget()
@@ -78,17 +80,21 @@ def _covers(covered: TimeRange, extent: TimeRange) -> bool:
     return extent.is_empty or covered.contains(extent)
 
 
-def _all_later(ctx: Context, edits: Edits, target: Flow, stamp: Stamp) -> Deletion:
+def _all_later(ctx: Context, view: View, edits: Edits, target: Flow, stamp: Stamp) -> Deletion:
     """The flow gets a new timeline; the old one is nobody's."""
     request = request_deletion(ctx, edits, target, target.timerange, stamp, orphaned=True)
     edits.update(FLOWS, emptied(target, later_than(target, stamp.now_us), str(uuid.uuid4())))
+    Announcer(view, edits, stamp).emptied(target, target.timerange)
     return Deletion(target.segment_count, request)
 
 
-def _now(view: View, edits: Edits, target: Flow, doomed: pa.Table, stamp: Stamp) -> Deletion:
+def _now(
+    view: View, edits: Edits, target: Flow, doomed: pa.Table, stamp: Stamp, *, dense: bool
+) -> Deletion:
     if doomed.num_rows:
         remove_segments(view, edits, target.timeline_id, doomed, stamp.now_us)
         shrink(view, edits, target, doomed, later_than(target, stamp.now_us))
+        Announcer(view, edits, stamp).removal(target, doomed, dense=dense)
     return Deletion(doomed.num_rows)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from tams_graphql.model.errors import InvalidInput, MediaStoreError, Problem, To
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.model.segment_input import SegmentPost
 from tams_graphql.model.validation import validated
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.deletions import later_than
@@ -35,6 +36,7 @@ from tams_graphql.resolvers.references import ReferencedObjects
 from tams_graphql.resolvers.registration import Registrar
 from tams_graphql.resolvers.rollup import grown
 from tams_graphql.resolvers.segment_loader import SegmentQuery, load_segments
+from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.resolvers.storage import backend_labels, container_of
 from tams_graphql.resolvers.timelines import timeline_of
 from tams_graphql.timeline import ETERNITY, TimelineError, TimeRange
@@ -190,11 +192,11 @@ async def register_segments(
     read = await _read_all(model, posts, prefixes)
     valid = [post for post in read if isinstance(post, SegmentPost)]
     labels = backend_labels(ctx)
-    now_us = ctx.clock()
+    stamp = Stamp.of(ctx)
 
     def register(view: View) -> Changes[Registration]:
         target = writable_flow(view, flow_id)
-        later_us = later_than(target, now_us)
+        later_us = later_than(target, stamp.now_us)
         registrar = Registrar(
             flow=target,
             container=container_of(target),
@@ -203,7 +205,8 @@ async def register_segments(
             backend_labels=labels,
             now_us=later_us,
         )
-        return _register_all(registrar, posts, read, prefixes)
+        admitted = _admit_all(registrar, posts, read, prefixes)
+        return _changes(view, registrar, admitted, stamp)
 
     answer = await ctx.metadata.commit(register, _relied_on(flow_id, valid))
     ctx.loaders.forget()
@@ -244,43 +247,49 @@ def _relied_on(flow_id: str, posts: Sequence[SegmentPost]) -> list[Aggregate]:
     ]
 
 
-def _register_all(
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """Items of a request by what became of them; `added` are those accepted that are new."""
+
+    accepted: list[Segment] = field(default_factory=list)
+    added: list[Segment] = field(default_factory=list)
+    failed: list[FailedSegment] = field(default_factory=list)
+
+
+def _admit_all(
     registrar: Registrar,
     posts: Sequence[Any],
     read: Sequence[SegmentPost | InvalidInput],
     prefixes: Sequence[str],
-) -> Changes[Registration]:
-    accepted: list[Segment] = []
-    added: list[Segment] = []
-    failed: list[FailedSegment] = []
+) -> _Admitted:
+    admitted = _Admitted()
     for index, (post, prefix) in enumerate(zip(read, prefixes, strict=True)):
         try:
             if isinstance(post, InvalidInput):
                 raise post
             segment, is_new = registrar.admit(post, f"{prefix}." if prefix else "")
         except MediaStoreError as error:
-            failed.append(_failed(index, posts[index], error))
+            admitted.failed.append(_failed(index, posts[index], error))
             continue
-        accepted.append(segment)
+        admitted.accepted.append(segment)
         if is_new:
-            added.append(segment)
-    return _changes(registrar, accepted, added, failed)
+            admitted.added.append(segment)
+    return admitted
 
 
 def _changes(
-    registrar: Registrar,
-    accepted: Sequence[Segment],
-    added: Sequence[Segment],
-    failed: Sequence[FailedSegment],
+    view: View, registrar: Registrar, admitted: _Admitted, stamp: Stamp
 ) -> Changes[Registration]:
     edits, objects = Edits(), registrar.objects
-    if added:
-        edits.insert(SEGMENTS, *(objects.with_instances(segment) for segment in added))
-        edits.update(FLOWS, grown(registrar.flow, added, registrar.now_us))
+    if admitted.added:
+        added = [objects.with_instances(segment) for segment in admitted.added]
+        edits.insert(SEGMENTS, *added)
+        edits.update(FLOWS, grown(registrar.flow, admitted.added, registrar.now_us))
         objects.write(edits)
-    rows = [objects.with_instances(segment) for segment in accepted]
+        Announcer(view, edits, stamp).segments(registrar.flow, added)
+    rows = [objects.with_instances(segment) for segment in admitted.accepted]
     registered = pa.Table.from_pylist(rows, schema=SEGMENTS.schema)
-    return edits.changes(Registration(registered=registered, failed=tuple(failed)))
+    return edits.changes(Registration(registered=registered, failed=tuple(admitted.failed)))
 
 
 def _failed(index: int, post: Any, error: MediaStoreError) -> FailedSegment:

@@ -12,6 +12,8 @@ from tams_graphql.model.errors import NotFound
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.model.records import CollectionItem, Source, Tags, TagValue
 from tams_graphql.model.tags import tag_value
+from tams_graphql.model.vocabulary import EventType
+from tams_graphql.resolvers.announcing import Announcer
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.collections import (
     load_source_collected_by,
@@ -177,5 +179,6 @@ def _revised(
     changed = changed_columns(before, after)
     if changed is not None:
         edits.update(tables.SOURCES, changed)
+        Announcer(view, edits, stamp).source(EventType.SOURCES_UPDATED, after)
     edit_tags(edits, "source", source_id, before.tags, after.tags)
     return after

@@ -7,13 +7,17 @@
 4. A commit locks first: it counts up the versions of what the command relies on, in sorted
    order, then lets the command read, then applies its changes; a conflict re-runs all of it
    after a pause with jitter, within a budget.
-5. Between any two of these steps other tasks get their turn.
+5. Events are logged in one of several lanes, as if each belonged to a process of its own, whose
+   clock is minutes off.
+6. Between any two of these steps other tasks get their turn.
 
-With ``conflict_rows=False`` step 4 leaves the counting out: the deliberately broken build.
+With ``conflict_rows=False`` step 4 leaves the counting out, with ``row_clocks=False`` step 5 goes
+by the clocks alone: deliberately broken builds.
 """
 
 import asyncio
 import random
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -21,7 +25,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from tams_graphql.metadata import tables
-from tams_graphql.metadata.engine import Aggregate, Changes, Command, Key, Scan
+from tams_graphql.metadata.engine import Aggregate, Changes, Command, Key, Row, Scan
+from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENTS, LANES
 from tams_graphql.metadata.tables import Table
 from tams_graphql.model.errors import Unavailable
 from tests.metadata import naive
@@ -29,6 +34,9 @@ from tests.metadata.naive import StoredRow
 
 T = TypeVar("T")
 RowId = tuple[Table, int]
+
+LANE_COUNT = 4
+_MOST_SKEW_US = 300_000_000
 
 
 class _RowConflictError(Exception):
@@ -153,13 +161,30 @@ class _View:
 class VastShapedEngine:
     """See the module. `seed` decides shuffles, pauses and turns; `attempts` is the budget."""
 
-    def __init__(self, *, conflict_rows: bool = True, seed: int = 0, attempts: int = 500) -> None:
+    def __init__(
+        self,
+        *,
+        conflict_rows: bool = True,
+        row_clocks: bool = True,
+        seed: int = 0,
+        attempts: int = 500,
+    ) -> None:
         self._conflict_rows = conflict_rows
+        self._row_clocks = row_clocks
         self._attempts = attempts
         self._chance = random.Random(seed)
         self._database = _Database()
         for number in range(tables.GUARD_COUNT):
-            self._database.store(tables.GUARDS, {"guard_id": f"{number:04d}", "version": 0})
+            guard = {"guard_id": f"{number:04d}", "version": 0, "hlc": None}
+            self._database.store(tables.GUARDS, guard)
+        self._skews = [
+            self._chance.randint(-_MOST_SKEW_US, _MOST_SKEW_US) for _ in range(LANE_COUNT)
+        ]
+        for lane in range(LANE_COUNT):
+            free = {"lane": lane, "epoch": 0, "lease_until_us": 0, "sequence": 0, "hlc": 0}
+            self._database.store(LANES, _full_row(LANES, free))
+            floor = {"lane": lane, "log_id": "shaped", "version": 0, "sequence": 0}
+            self._database.store(EVENT_FLOORS, floor)
 
     async def get(
         self, table: Table, keys: Sequence[Key], columns: tuple[str, ...] | None = None
@@ -208,14 +233,44 @@ class VastShapedEngine:
                 _bump(transaction, aggregate)
                 await self._others_turn()
             changes = command(_View(transaction, aggregates))
+            heard = max(
+                (row["hlc"] or 0 for *_, row in _clocks(transaction, aggregates)), default=0
+            )
             for apply in _operations(changes):
                 await self._others_turn()
                 apply.run(transaction)
             await self._others_turn()
+            if changes.events:
+                self._log(transaction, aggregates, changes.events, heard)
+                await self._others_turn()
             transaction.commit()
         finally:
             transaction.end()
         return changes.answer
+
+    def _log(
+        self,
+        transaction: _Transaction,
+        aggregates: Iterable[Aggregate],
+        events: Sequence[Row],
+        heard: int,
+    ) -> None:
+        number = self._chance.randrange(LANE_COUNT)
+        lanes = transaction.select(LANES)
+        row_id, lane = next(found for found in lanes if found[1]["lane"] == number)
+        now_us = time.time_ns() // 1000 + self._skews[number]
+        hlc = max(now_us, lane["hlc"], heard if self._row_clocks else 0)
+        for n, event in enumerate(events, 1):
+            place = {"lane": number, "sequence": lane["sequence"] + n, "hlc": hlc + n}
+            transaction.insert(EVENTS, _full_row(EVENTS, {**event, **place}))
+        last = {"sequence": lane["sequence"] + len(events), "hlc": hlc + len(events)}
+        assert row_id is not None
+        transaction.write(LANES, row_id, {**lane, **last})
+        for table, place_of, row in [*_clocks(transaction, aggregates)]:
+            if place_of is None:
+                row["hlc"] = last["hlc"]
+            else:
+                transaction.write(table, place_of, {**row, "hlc": last["hlc"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +312,17 @@ def _bump(transaction: _Transaction, aggregate: Aggregate) -> None:
     for row_id, row in transaction.select(table):
         if row_id is not None and row[table.key[0]] == aggregate.identifier:
             transaction.write(table, row_id, {**row, "version": row["version"] + 1})
+
+
+def _clocks(
+    transaction: _Transaction, aggregates: Iterable[Aggregate]
+) -> Iterator[tuple[Table, int | None, StoredRow]]:
+    """The rows of `aggregates` that keep the clock of their last event."""
+    for aggregate in aggregates:
+        table = aggregate.table
+        for row_id, row in transaction.select(table) if "hlc" in table.columns else ():
+            if row[table.key[0]] == aggregate.identifier:
+                yield table, row_id, row
 
 
 def _key(table: Table, row: Mapping[str, Any]) -> Key:

@@ -39,6 +39,24 @@ def _to_timelines(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _add_events(connection: sqlite3.Connection) -> None:
+    """The event log, which begins now, and what webhooks have been sent of it."""
+    for statement in _ADDED_IN_4:
+        connection.execute(statement)
+    begin_log(connection)
+
+
+def begin_log(connection: sqlite3.Connection) -> None:
+    """Make the rows of the one lane that events have on SQLite."""
+    connection.execute(
+        "INSERT INTO lanes (lane, epoch, lease_until_us, sequence, hlc) VALUES (0, 0, 0, 0, 0)"
+    )
+    connection.execute(
+        "INSERT INTO event_floors (lane, log_id, version, sequence) VALUES (0, ?, 0, 0)",
+        (str(uuid.uuid4()),),
+    )
+
+
 def _rebuild(
     connection: sqlite3.Connection,
     table: str,
@@ -199,6 +217,56 @@ _ADDED_IN_3 = (
     "CREATE INDEX delete_requests_by_timeline ON delete_requests (timeline_id, request_id)",
 )
 
-MIGRATIONS: Mapping[int, Migration] = {1: _add_copies, 2: _to_timelines}
+_ADDED_IN_4 = (
+    *(f"ALTER TABLE {table} ADD COLUMN hlc INTEGER" for table in ("sources", "flows", "guards")),
+    "ALTER TABLE webhooks ADD COLUMN signing_secret_encrypted TEXT",
+    (
+        "CREATE TABLE events (lane INTEGER NOT NULL, sequence INTEGER NOT NULL, event_id TEXT NOT"
+        " NULL, event_type TEXT NOT NULL, flow_id TEXT, source_id TEXT, actor TEXT, payload_json"
+        " TEXT, hlc INTEGER NOT NULL, occurred_us INTEGER NOT NULL, part_count INTEGER NOT NULL,"
+        " PRIMARY KEY (lane, sequence)) STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE event_parts (event_id TEXT NOT NULL, part INTEGER NOT NULL, payload_json"
+        " TEXT NOT NULL, PRIMARY KEY (event_id, part)) STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE lanes (lane INTEGER NOT NULL, owner TEXT, commit_id TEXT, epoch INTEGER NOT"
+        " NULL, lease_until_us INTEGER NOT NULL, sequence INTEGER, hlc INTEGER, PRIMARY KEY"
+        " (lane)) STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE event_floors (lane INTEGER NOT NULL, log_id TEXT NOT NULL, version INTEGER"
+        " NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (lane)) STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE webhook_queues (webhook_id TEXT NOT NULL, incarnation TEXT NOT NULL,"
+        " position TEXT NOT NULL, owner TEXT, failing_event_id TEXT, version INTEGER NOT NULL,"
+        " due_us INTEGER, failed_attempts INTEGER NOT NULL, PRIMARY KEY (webhook_id)) STRICT,"
+        " WITHOUT ROWID"
+    ),
+    (
+        "CREATE INDEX webhook_queues_by_due ON webhook_queues (due_us, webhook_id) WHERE due_us"
+        " IS NOT NULL"
+    ),
+    (
+        "CREATE TABLE webhook_deliveries (webhook_id TEXT NOT NULL, created_us INTEGER NOT NULL,"
+        " delivery_id TEXT NOT NULL, incarnation TEXT NOT NULL, event_id TEXT NOT NULL, event_type"
+        " TEXT NOT NULL, status TEXT NOT NULL, attempts_json TEXT NOT NULL, lane INTEGER, sequence"
+        " INTEGER, updated_us INTEGER NOT NULL, PRIMARY KEY (webhook_id, created_us, delivery_id))"
+        " STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (updated_us, webhook_id,"
+        " created_us, delivery_id)"
+    ),
+    (
+        "INSERT INTO webhook_queues (webhook_id, incarnation, position, version, due_us,"
+        " failed_attempts) SELECT webhook_id, incarnation, '', 0,"
+        " CASE WHEN status IN ('created', 'started') THEN 0 END, 0 FROM webhooks"
+    ),
+)
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_copies, 2: _to_timelines, 3: _add_events}
 """``MIGRATIONS[n]`` takes a file from version n to n + 1; whoever raises
 `tables.SCHEMA_VERSION` adds the step here."""

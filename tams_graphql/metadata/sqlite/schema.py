@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from tams_graphql.metadata import tables
-from tams_graphql.metadata.sqlite.migrations import MIGRATIONS, Migration
+from tams_graphql.metadata.sqlite.migrations import MIGRATIONS, Migration, begin_log
 from tams_graphql.metadata.tables import SchemaError, Table
 
 APPLICATION_ID = int.from_bytes(b"TAMS")
@@ -66,6 +66,7 @@ def _create(connection: sqlite3.Connection) -> None:
         "INSERT INTO guards (guard_id, version) VALUES (?, 0)",
         [(f"{number:04d}",) for number in range(tables.GUARD_COUNT)],
     )
+    begin_log(connection)
 
 
 def definition(table: Table) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
-from tams_graphql.metadata import tables
+from tams_graphql.metadata import event_tables, tables
 from tams_graphql.metadata.tables import Table
 from tams_graphql.metadata.vast.cluster import Target
 from tams_graphql.metadata.vast.queries import ROW_ID
@@ -19,21 +19,6 @@ Catalogue: TypeAlias = Mapping[Table, TableMetadata]
 """The SDK's description of each of our tables, so that none has to be asked for."""
 
 LANE_COUNT = 64
-
-LANES = Table(
-    "lanes",
-    pa.schema(
-        [
-            pa.field("lane", pa.int64(), nullable=False),
-            pa.field("owner", pa.string()),
-            pa.field("epoch", pa.int64(), nullable=False),
-            pa.field("lease_until_us", pa.int64(), nullable=False),
-            pa.field("commit_id", pa.string()),
-        ]
-    ),
-    key=("lane",),
-)
-"""One row for each writing process (see `lanes`)."""
 
 PROBES = Table(
     "probes",
@@ -59,11 +44,14 @@ VERSIONS = Table(
 )
 """The one row ``index`` has the `tables.SCHEMA_VERSION` that the tables are at."""
 
-TABLES = (*tables.TABLES, LANES, PROBES, VERSIONS)
+TABLES = (*tables.TABLES, PROBES, VERSIONS)
 _SORTED = frozenset(
     {
         tables.COLLECTIONS,
         tables.DISCARDED_MEDIA,
+        event_tables.EVENTS,
+        event_tables.EVENT_PARTS,
+        event_tables.WEBHOOK_DELIVERIES,
         tables.IDEMPOTENCY,
         tables.INSTANCES,
         tables.OBJECTS,

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tams_graphql.metadata.engine import OneOf
-from tams_graphql.metadata.vast.catalogue import LANES, Catalogue, with_row_ids
+from tams_graphql.metadata.event_tables import LANES
+from tams_graphql.metadata.vast.catalogue import Catalogue, with_row_ids
 from tams_graphql.metadata.vast.cluster import Cluster, Transaction
 from tams_graphql.metadata.vast.faults import RowConflict, TransactionLost, errors_told
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
@@ -49,10 +50,17 @@ class LaneLost(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The commit id that a transaction wrote into its lane, and the one that was there before."""
+    """What a transaction found and wrote in its lane.
+
+    `mine`: the commit id that it wrote; `before`: the one that was there. `sequence` and `hlc`
+    are those of the last event of the lane `number`.
+    """
 
     mine: str
     before: str | None
+    number: int
+    sequence: int
+    hlc: int
 
 
 class Lane:
@@ -93,7 +101,19 @@ class Lane:
             raise TransactionLost("no lane is leased")
         mine = uuid.uuid4().hex
         self._write(transaction, found, commit_id=mine)
-        return Lock(mine, before=found["commit_id"][0].as_py())
+        row = found.to_pylist()[0]
+        return Lock(
+            mine,
+            before=row["commit_id"],
+            number=row["lane"],
+            sequence=row["sequence"] or 0,
+            hlc=row["hlc"] or 0,
+        )
+
+    def advance(self, transaction: Transaction, sequence: int, hlc: int) -> None:
+        """Name the last event of the lane, in a transaction that has its `lock`."""
+        found = self._rows(transaction, self._number)
+        self._write(transaction, found, sequence=sequence, hlc=hlc)
 
     def committed(self, commit_id: str) -> bool:
         """Whether the transaction of `commit_id` is the last of this lane that came to be.

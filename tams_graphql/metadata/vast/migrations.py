@@ -36,10 +36,41 @@ def _add_copies(stored: Any) -> None:
 def _to_timelines(stored: Any) -> None:
     """Segments and references are told apart by timelines; and the tables that 3 adds."""
     timelines = _give_timelines(stored)
-    _create_tables(stored)
+    _create_tables(stored, _ADDED_IN_3)
     _copy(stored, "segments", "flow_segments", timelines)
     _copy(stored, "object_references", "timeline_objects", timelines)
     _index_objects(stored)
+
+
+def _add_events(stored: Any) -> None:
+    """The event log, which begins now, and what webhooks have been sent of it."""
+    for name, added in _COLUMNS_OF_4.items():
+        stored.table(name).add_column(pa.schema(added))
+    _create_tables(stored, _ADDED_IN_4)
+    _insert(stored.table("event_floors"), pa.Table.from_pylist(new_floors(), schema=_FLOORS))
+    found = stored.table("webhooks").select(columns=["webhook_id", "incarnation", "status"])
+    schema = stored.table("webhook_queues").columns()
+    queues = [_queue(row) for row in found.read_all().to_pylist()]
+    _insert(stored.table("webhook_queues"), pa.Table.from_pylist(queues, schema=schema))
+
+
+def new_floors() -> list[dict[str, Any]]:
+    """The rows of EVENT_FLOORS of a log that begins."""
+    log_id = str(uuid.uuid4())
+    floor = {"log_id": log_id, "version": 0, "sequence": 0}
+    return [{"lane": lane, **floor} for lane in range(_LANES)]
+
+
+def _queue(webhook: Mapping[str, Any]) -> dict[str, Any]:
+    enabled = webhook["status"] in {"created", "started"}
+    return {
+        "webhook_id": webhook["webhook_id"],
+        "incarnation": webhook["incarnation"],
+        "position": "",
+        "version": 0,
+        "due_us": 0 if enabled else None,
+        "failed_attempts": 0,
+    }
 
 
 def _give_timelines(stored: Any) -> dict[str, str]:
@@ -96,8 +127,8 @@ def _instances(objects: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]
                 yield {"storage_id": one["storage_id"], "storage_key": one["key"], **kept}
 
 
-def _create_tables(stored: Any) -> None:
-    for name, key, text, numbers, optional_text, optional_numbers, flags in _ADDED_IN_3:
+def _create_tables(stored: Any, added: Sequence[tuple[str, ...]]) -> None:
+    for name, key, text, numbers, optional_text, optional_numbers, flags in added:
         fields = [*_fields(_TEXT, text), *_fields(_NUMBER, numbers)]
         fields += _fields(_TEXT, optional_text, nullable=True)
         fields += _fields(_NUMBER, optional_numbers, nullable=True)
@@ -173,6 +204,45 @@ _ADDED_IN_3 = (
 )
 """Name, key (none: unsorted), then the columns: text, numbers, optional ones, flags."""
 
-MIGRATIONS: Mapping[int, Migration] = {1: _add_copies, 2: _to_timelines}
+_LANES = 64
+_FLOORS = pa.schema([*_fields(_TEXT, "log_id"), *_fields(_NUMBER, "lane version sequence")])
+_COLUMNS_OF_4 = {
+    **{name: _fields(_NUMBER, "hlc", nullable=True) for name in ("sources", "flows", "guards")},
+    "webhooks": _fields(_TEXT, "signing_secret_encrypted", nullable=True),
+    "lanes": _fields(_NUMBER, "sequence hlc", nullable=True),
+}
+_ADDED_IN_4 = (
+    (
+        "events",
+        "lane sequence",
+        "event_id event_type",
+        "lane sequence hlc occurred_us part_count",
+        "flow_id source_id actor payload_json",
+        "",
+        "",
+    ),
+    ("event_parts", "event_id part", "event_id payload_json", "part", "", "", ""),
+    ("event_floors", "", "log_id", "lane version sequence", "", "", ""),
+    (
+        "webhook_queues",
+        "",
+        "webhook_id incarnation position",
+        "version failed_attempts",
+        "owner failing_event_id",
+        "due_us",
+        "",
+    ),
+    (
+        "webhook_deliveries",
+        "webhook_id created_us delivery_id",
+        "webhook_id delivery_id incarnation event_id event_type status attempts_json",
+        "created_us updated_us",
+        "",
+        "lane sequence",
+        "",
+    ),
+)
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_copies, 2: _to_timelines, 3: _add_events}
 """``MIGRATIONS[n]`` takes the tables from version n to n + 1; whoever raises
 `tables.SCHEMA_VERSION` adds the step here."""

@@ -80,6 +80,12 @@ class Overlay:
                 rows.append(touched.row)
         return rows
 
+    def stored_values(self, table: Table, keys: Iterable[Key], name: str) -> list[Scalar]:
+        """A column of the rows with these primary keys, as it is stored, of those that are."""
+        wanted = list(dict.fromkeys(keys))
+        self._learn(table, wanted)
+        return [row[name] for key in wanted for row, _ in self._known[table][key]]
+
     def forget(self) -> None:
         """Read rows again when next they are asked for, but for those touched."""
         self._known.clear()

@@ -13,11 +13,11 @@ import pyarrow as pa
 from vastdb import errors
 
 from tams_graphql.metadata import tables
+from tams_graphql.metadata.event_tables import EVENT_FLOORS, LANES
 from tams_graphql.metadata.tables import SchemaError
 from tams_graphql.metadata.vast.catalogue import (
     CONTENDED,
     LANE_COUNT,
-    LANES,
     TABLES,
     VERSIONS,
     Catalogue,
@@ -26,7 +26,7 @@ from tams_graphql.metadata.vast.catalogue import (
 )
 from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
 from tams_graphql.metadata.vast.faults import RowConflict, errors_told
-from tams_graphql.metadata.vast.migrations import MIGRATIONS, Migration
+from tams_graphql.metadata.vast.migrations import MIGRATIONS, Migration, new_floors
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
 from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.model.errors import Unavailable
@@ -115,9 +115,15 @@ def _create(transaction: Transaction, schema: Any, catalogue: Catalogue, version
         key = [] if table in CONTENDED else list(table.key)
         schema.create_table(table.name, table.schema, sorting_key=key)
     guards = [{"guard_id": f"{n:04d}", "version": 0} for n in range(tables.GUARD_COUNT)]
-    lanes = [{"lane": n, "epoch": 0, "lease_until_us": 0} for n in range(LANE_COUNT)]
+    free = {"epoch": 0, "lease_until_us": 0, "sequence": 0, "hlc": 0}
+    lanes = [{"lane": n, **free} for n in range(LANE_COUNT)]
     versions = [{"component": "index", "version": version}]
-    for table, rows in ((tables.GUARDS, guards), (LANES, lanes), (VERSIONS, versions)):
+    for table, rows in (
+        (tables.GUARDS, guards),
+        (LANES, lanes),
+        (EVENT_FLOORS, new_floors()),
+        (VERSIONS, versions),
+    ):
         added = pa.Table.from_pylist(rows, schema=table.schema)
         transaction.sdk.table_from_metadata(catalogue[table]).insert(added)
 

@@ -193,7 +193,10 @@ class Writer:
         if all(waiting.failure for waiting in done):
             transaction.rollback()
             return done
+        last = view.log(lock)
         view.write()
+        if last is not None:
+            self._lane.advance(transaction, *last)
         self._commit(transaction, lock.mine, done)
         return done
 
@@ -245,6 +248,7 @@ def _run_commands(group: list[Waiting], view: WriteView) -> list[Waiting]:
 def _run_command(waiting: Waiting, view: WriteView) -> int:
     waiting.failure = None
     try:
+        view.start(waiting.aggregates)
         changes = waiting.command(view)
         rows = view.accept(changes)
     except (RowConflict, TransactionLost, Unavailable):

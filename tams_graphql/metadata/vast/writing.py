@@ -3,11 +3,14 @@
 1. Lock: count up the `version` of every row that a command relies on, before anything is read
    that a decision rests on (INVARIANTS: safe even where reads are of the latest commit).
 2. Commands run one after the other over an `Overlay`.
-3. Write: for each table one delete, one update for each set of columns, inserts of up to 4 MiB.
+3. Their events get their places in the lane, and a clock later than that of every row that they
+   are about; those rows keep it (INVARIANTS, event order).
+4. Write: for each table one delete, one update for each set of columns, inserts of up to 4 MiB.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -15,12 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tams_graphql.metadata import tables
-from tams_graphql.metadata.engine import Aggregate, Changes, Key
+from tams_graphql.metadata.engine import Aggregate, Changes, Key, Row
+from tams_graphql.metadata.event_tables import EVENTS
 from tams_graphql.metadata.tables import Table
 from tams_graphql.metadata.vast.catalogue import Catalogue, with_row_ids
 from tams_graphql.metadata.vast.cluster import Transaction
 from tams_graphql.metadata.vast.density import Densities
 from tams_graphql.metadata.vast.faults import errors_told
+from tams_graphql.metadata.vast.lanes import Lock
 from tams_graphql.metadata.vast.overlay import Overlay, Touched
 from tams_graphql.metadata.vast.queries import ROW_ID, Query
 from tams_graphql.metadata.vast.reading import Reading
@@ -52,6 +57,9 @@ class WriteView(Reading):
         self._stored = select_in(transaction, catalogue)
         self._overlay = Overlay(self._stored)
         self._locked: set[Aggregate] = set()
+        self._relied: set[Aggregate] = set()
+        self._clocks: set[Aggregate] = set()
+        self._events: list[Row] = []
         super().__init__(self._overlay.select, densities)
 
     def get(
@@ -64,6 +72,7 @@ class WriteView(Reading):
 
     def rely_on(self, *aggregates: Aggregate) -> None:
         """See `View.rely_on`: what a command has not read yet can be locked as late as now."""
+        self._relied.update(aggregates)
         if more := set(aggregates) - self._locked:
             # Where reads are of the latest commit, what was read before is older than the lock.
             self._overlay.forget()
@@ -87,9 +96,43 @@ class WriteView(Reading):
         for table, identifiers in locked.items():
             self._read_along(table, identifiers)
 
+    def start(self, aggregates: Iterable[Aggregate]) -> None:
+        """Begin with a command that relies on `aggregates`, which are locked."""
+        self._relied = set(aggregates)
+
     def accept(self, changes: Changes[Any]) -> int:
-        """See `Overlay.accept`."""
-        return self._overlay.accept(changes)
+        """Take in what the command wants done; see `Overlay.accept`."""
+        rows = self._overlay.accept(changes)
+        if changes.events:
+            self._events += changes.events
+            self._clocks |= {one for one in self._relied if "hlc" in one.table.columns}
+        return rows + len(changes.events)
+
+    def log(self, lane: Lock) -> tuple[int, int] | None:
+        """Give the events of all commands their places.
+
+        Returns:
+            Sequence and clock of the last one; ``None`` if there are none.
+        """
+        if not self._events:
+            return None
+        keys: dict[Table, list[Key]] = {}
+        for one in self._clocks:
+            keys.setdefault(one.table, []).append((one.identifier,))
+        stored = [self._overlay.stored_values(table, some, "hlc") for table, some in keys.items()]
+        heard = [hlc for values in stored for hlc in values if isinstance(hlc, int)]
+        hlc = max(time.time_ns() // 1000, lane.hlc, *heard)
+        placed = [
+            {**event, "lane": lane.number, "sequence": lane.sequence + n, "hlc": hlc + n}
+            for n, event in enumerate(self._events, 1)
+        ]
+        last = hlc + len(placed)
+        clocks = {
+            table: [{table.key[0]: key[0], "hlc": last} for key in some]
+            for table, some in keys.items()
+        }
+        self._overlay.accept(Changes(answer=None, insert={EVENTS: placed}, update=clocks))
+        return lane.sequence + len(placed), last
 
     def write(self) -> None:
         """Send everything accepted to the cluster, within the transaction."""

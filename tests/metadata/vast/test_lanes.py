@@ -8,8 +8,9 @@ import pytest
 
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import Scan
+from tams_graphql.metadata.event_tables import LANES
 from tams_graphql.metadata.vast import lanes
-from tams_graphql.metadata.vast.catalogue import LANE_COUNT, LANES, catalogue_of, with_row_ids
+from tams_graphql.metadata.vast.catalogue import LANE_COUNT, catalogue_of, with_row_ids
 from tams_graphql.metadata.vast.cluster import Cluster, Target
 from tams_graphql.metadata.vast.faults import TransactionLost
 from tams_graphql.metadata.vast.lanes import Lane, LaneTaken

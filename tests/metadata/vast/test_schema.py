@@ -9,9 +9,10 @@ import pytest
 
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.engine import Scan
+from tams_graphql.metadata.event_tables import LANES
 from tams_graphql.metadata.tables import SchemaError
 from tams_graphql.metadata.vast import schema
-from tams_graphql.metadata.vast.catalogue import LANE_COUNT, LANES, TABLES, catalogue_of
+from tams_graphql.metadata.vast.catalogue import LANE_COUNT, TABLES, catalogue_of
 from tams_graphql.metadata.vast.cluster import Cluster, Target
 from tams_graphql.metadata.vast.queries import Query
 from tams_graphql.metadata.vast.selecting import select_in
@@ -57,8 +58,8 @@ def test_rows_that_are_contended_for_are_in_unsorted_tables(target: Target) -> N
             table.name for table in TABLES if stored_schema.table(table.name).sorted_table
         }
     assert sorted_tables == {
-        "collections", "discarded_media", "flow_segments", "idempotency", "instances", "objects",
-        "profiles", "tags", "timeline_objects",
+        "collections", "discarded_media", "event_parts", "events", "flow_segments", "idempotency",
+        "instances", "objects", "profiles", "tags", "timeline_objects", "webhook_deliveries",
     }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def as_version_1() -> list[tables.Table]:
 
 
 def without_added_columns(table: tables.Table) -> tables.Table:
-    later = {"timeline_id", "allocated_us"}
+    later = {"timeline_id", "allocated_us", "hlc", "sequence"}
     return replace(table, schema=pa.schema([one for one in table.schema if one.name not in later]))
 
 
