@@ -18,6 +18,9 @@ from starlette.responses import JSONResponse
 from rest_compat.errors import install_error_handlers
 from rest_compat.router import rest_router
 from tams_graphql.backends import close_all, open_index, open_s3_stores, why_unusable
+from tams_graphql.events.hub import Hub
+from tams_graphql.events.log import EventLog
+from tams_graphql.events.waking import WakingEngine
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
@@ -66,6 +69,7 @@ class Server:
             load_or_create_secret(settings.secret_key_file or settings.data / "secret_key")
         )
         self.engine: MetadataEngine | None = None
+        self.hub: Hub | None = None
         self.background = Background()
 
     def adopt(self, index: MetadataEngine) -> None:
@@ -84,6 +88,7 @@ class Server:
             request_id=request_id,
             background=self.background,
             secrets=self.secrets,
+            hub=self.hub,
         )
 
     async def may_upload(self, object_id: str, storage_id: str, key: str) -> bool:
@@ -96,18 +101,22 @@ class Server:
         async with self.opened():
             await self._tell_unusable_buckets()
             self.background.start(keep_house(self.context))
+            if self.hub is not None:
+                self.background.start(self.hub.run())
             yield
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """The ports alone: for contexts of work that is done once."""
-        self.engine = self._index or await open_index(self.settings)
+        index = self._index or await open_index(self.settings)
+        self.hub = Hub(EventLog(index), poll_seconds=self.settings.event_poll_seconds)
+        self.engine = WakingEngine(index, self.hub.wake)
         try:
             yield
         finally:
             await self.background.close()
             await self.engine.close()
-            self.engine = self._index = None
+            self.engine = self._index = self.hub = None
             for store in self.embedded:
                 store.close()
             close_all(self.buckets)

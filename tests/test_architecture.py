@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tams_graphql.events": (
         "tams_graphql.metadata.engine",
         "tams_graphql.metadata.event_tables",
+        "tams_graphql.metadata.table",
         "tams_graphql.model",
     ),
     "tams_graphql.resolvers": (

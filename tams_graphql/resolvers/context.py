@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+from tams_graphql.events.hub import Hub
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.resolvers.background import Background
@@ -49,7 +50,10 @@ def now_us() -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """Made anew for each request; there are no globals. `background` is the process's."""
+    """Made anew for each request; there are no globals.
+
+    `background` and `hub` are the process's; without a hub nobody is told of events.
+    """
 
     metadata: MetadataEngine
     stores: MediaStores
@@ -59,6 +63,7 @@ class Context:
     clock: Callable[[], int] = now_us
     background: Background = field(default_factory=Background)
     secrets: Secrets = field(default_factory=NoSecrets)
+    hub: Hub | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
