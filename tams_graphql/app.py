@@ -63,6 +63,7 @@ class Server:
             deletion_grace=settings.deletion_grace,
             delete_request_retention=settings.delete_request_retention,
             head_urls_in_rest=settings.head_urls_in_rest,
+            event_retention=settings.event_retention,
             webhook_networks=tuple(settings.webhook_networks),
         )
         self.secrets = SealedSecrets(

@@ -28,6 +28,7 @@ class Service:
     `deletion_grace`: for how many seconds a timeline that went stays for requests that had just
     asked for it. `delete_request_retention`: for how many a deletion that ended can be looked at.
     `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
+    `event_retention`: for how many seconds events are kept.
     `webhook_networks`: beyond the public internet, where webhooks may be sent.
     """
 
@@ -40,6 +41,7 @@ class Service:
     deletion_grace: int = 5
     delete_request_retention: int = 24 * 3600
     head_urls_in_rest: bool = False
+    event_retention: int = 7 * 24 * 3600
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
