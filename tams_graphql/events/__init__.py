@@ -1,0 +1,1 @@
+"""How others learn of changes: ports, and their implementations. Only the wiring imports those."""
