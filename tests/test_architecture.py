@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tams_graphql.metadata.tables": (),
     "tams_graphql.metadata": ("tams_graphql.model", "tams_graphql.timeline"),
     "tams_graphql.media": ("tams_graphql.model", "tams_graphql.timeline"),
-    "tams_graphql.events": ("tams_graphql.model", "tams_graphql.metadata"),
+    "tams_graphql.events": ("tams_graphql.model", "tams_graphql.timeline"),
     "tams_graphql.resolvers": (
         "tams_graphql.metadata.columns",
         "tams_graphql.metadata.edits",
@@ -55,6 +55,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "tams_graphql.model": ("fastapi", "starlette", "strawberry", "sqlite3"),
     "tams_graphql.resolvers": ("fastapi", "starlette", "strawberry", "sqlite3", "vastdb", "boto3"),
     "tams_graphql.metadata": ("fastapi", "starlette", "strawberry"),
+    "tams_graphql.events": ("fastapi", "starlette", "strawberry", "sqlite3"),
     "rest_compat": ("strawberry", "sqlite3"),
     "tams_graphql.graphql": ("sqlite3",),
     "tams_graphql.client": ("fastapi", "starlette", "strawberry", "sqlite3"),
@@ -152,6 +153,7 @@ def test_only_the_wiring_imports_implementations() -> None:
         "tams_graphql.metadata.vast",
         "tams_graphql.media.filesystem",
         "tams_graphql.media.s3",
+        "tams_graphql.events.http_sender",
     )
     for path in MODULES:
         name = _name(path)
