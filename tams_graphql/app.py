@@ -65,6 +65,7 @@ class Server:
             head_urls_in_rest=settings.head_urls_in_rest,
             event_retention=settings.event_retention,
             webhook_networks=tuple(settings.webhook_networks),
+            webhook_ports=frozenset(settings.webhook_ports),
         )
         self.secrets = SealedSecrets(
             load_or_create_secret(settings.secret_key_file or settings.data / "secret_key")
