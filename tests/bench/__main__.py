@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.bench.deletion import disturbance
+from tests.bench.depth import depths
 from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
 from tests.bench.presigning import presigning
@@ -150,7 +151,7 @@ def main() -> None:
         results = [*run(Path(folder) / "data"), measure(presigning())]
     with vast_comparisons() as comparisons:
         results += [measure(comparison) for comparison in comparisons]
-    disturbed = disturbance()
+    disturbed, deep = disturbance(), depths()
     stamp = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
@@ -163,6 +164,7 @@ def main() -> None:
         "",
         *(line for result in results for line in result.markdown()),
         *disturbed.markdown(),
+        *deep.markdown(),
     ]
     REPORT.write_text("\n".join(lines))
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tams_graphql.media.store import MediaStores
-from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.metadata.engine import MetadataEngine, Scan
 from tams_graphql.model.records import Flow, Source
 from tams_graphql.model.vocabulary import ContentFormat, FlowSort, FlowStatus, SourceSort
 from tams_graphql.resolvers import flow_listing, listing, narrowing, reading
@@ -336,3 +336,24 @@ def test_sources(story: list[Shot], filters: list[SourceFilter], limit: int, rev
             assert await count_sources(ctx, wanted) == len(expected)
 
     on_each_engine(play)
+
+
+async def test_a_filter_that_half_of_the_rows_match_reads_little_more_than_it_shows(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second read as large as the largest would make every page but the last one slow."""
+    for number in range(40):
+        body = video(uuid4(number), uuid4(100), tags={"odd": str(number % 2)})
+        await put_flow(ctx, uuid4(number), body)
+    read, rows = ctx.metadata.page, []
+
+    async def counted(scan: Scan) -> Any:
+        found = await read(scan)
+        rows.append(found.num_rows)
+        return found
+
+    monkeypatch.setattr(narrowing, "FEW", 0)
+    monkeypatch.setattr(type(ctx.metadata), "page", lambda _, scan: counted(scan))
+    wanted = FlowFilter(tags=(TagFilter("odd", any_of=("1",)),))
+    page = await list_flows(fresh(ctx), wanted, PageRequest(limit=4))
+    assert (len(page.items), page.has_more, rows) == (4, True, [5, 10])
