@@ -115,7 +115,8 @@ RESOURCES = (
                 summary="Add an instance of an object",
                 description="With `storage_id` the bytes are copied to that storage backend, and"
                 " advertised there once all of them are: for large objects that is after the"
-                " answer. With `url` and `label` they are advertised where they are.",
+                " answer. They come from another storage backend: nothing is fetched from"
+                " uncontrolled URLs. With `url` and `label` they are advertised where they are.",
                 body=Body(ref("objects-instances-post")),
                 answers={201: Told("Added.")},
             ),

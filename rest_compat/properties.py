@@ -30,7 +30,7 @@ from tams_graphql.resolvers.flows import get_flow, set_flow_property, set_flow_t
 from tams_graphql.resolvers.sources import get_source, set_source_property, set_source_tag
 
 Record: TypeAlias = Source | Flow
-Restore: TypeAlias = Mapping[str, Callable[..., Any]]
+More: TypeAlias = Mapping[str, Any]
 _TEXT: Schema = {"type": "string"}
 _RATE: Schema = {"type": "integer", "minimum": 0}
 
@@ -47,16 +47,21 @@ class Noun:
     set_tag: Callable[..., Awaitable[Record]]
 
 
-async def _nothing_unseen(call: Call, value: Any) -> Restore:
+async def _nothing_unseen(call: Call, value: Any) -> More:
     del call, value
     return {}
 
 
-async def _collection_taken(call: Call, value: Any) -> Restore:
+async def _collection_taken(call: Call, value: Any) -> More:
     taken_collection(call.version, value)
     await refuse_hidden_members(call, value)
     unseen = await unseen_by(call)
     return {} if unseen is None else {"restore": unseen.collection}
+
+
+async def _rate_taken(call: Call, value: Any) -> More:
+    del value
+    return {"cuts_profile": call.version.has("profiles_unseen")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Property:
     unset: Any = None
     removable: bool = True
     shown: Callable[[Any, Version], Any] = lambda value, _: value
-    taken: Callable[[Call, Any], Awaitable[Restore]] = _nothing_unseen
+    taken: Callable[[Call, Any], Awaitable[More]] = _nothing_unseen
 
 
 SOURCE = Noun("source", "/sources/{sourceId}", "sourceId", get_source, set_source_property,
@@ -106,7 +111,13 @@ FLOW_PROPERTIES = (
         taken=_collection_taken,
     ),
     Property("max_bit_rate", "the peak, in 1000 bit/s", _RATE, lambda record: record.max_bit_rate),
-    Property("avg_bit_rate", "the mean, in 1000 bit/s", _RATE, lambda record: record.avg_bit_rate),
+    Property(
+        "avg_bit_rate",
+        "the mean, in 1000 bit/s",
+        _RATE,
+        lambda record: record.avg_bit_rate,
+        taken=_rate_taken,
+    ),
 )
 
 

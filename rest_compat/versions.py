@@ -179,7 +179,7 @@ DIFFERENCES: Mapping[str, Difference] = {
         paths=("/service/webhooks",),
         shown="The list of webhooks is complete, without `id`, `status`, `error` and `tags`.",
         taken="POST again with the same `url`, `api_key_name` and `api_key_value` updates; an"
-        " empty `events` removes.",
+        " empty `events` removes, all of them if newer clients have registered several.",
         kept="All that such a POST can't see.",
     ),
     "strict_mime": Difference(
@@ -216,10 +216,12 @@ DIFFERENCES: Mapping[str, Difference] = {
     "profiles_unseen": Difference(
         "6.0",
         "8.1",
-        paths=_FLOWS,
+        paths=(*_FLOWS, "/flows/{flowId}/avg_bit_rate"),
         shown="`profile_id` is left out.",
-        taken="It is ignored.",
-        kept="The link stays while the technical metadata does; otherwise it is cut.",
+        taken="It is ignored. `avg_bit_rate` can be set and removed by itself, as that of any"
+        " Flow.",
+        kept="The link stays while the technical metadata does; otherwise it is cut, and what was"
+        " taken over from the Profile and not changed stays.",
     ),
 }
 """The rules, by the name that the code asks for with `Version.has`."""

@@ -204,7 +204,9 @@ class AddObjectInstanceInput(MutationInput):
 
     object_id: str
     storage_id: UUID | None = strawberry.field(
-        default=None, description="The storage backend to copy the bytes to."
+        default=None,
+        description="The storage backend to copy the bytes to, from another one: nothing is fetched"
+        " from URLs outside this service.",
     )
     url: URL | None = strawberry.field(
         default=None, description="Where the same bytes are, outside this service."

@@ -8,13 +8,13 @@ Models say what a schema of the spec says; this file says how all of them read J
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from tams_graphql.model.errors import InvalidInput, Problem
 
@@ -77,6 +77,28 @@ _MESSAGES: Final = {
     "int_type": "must be an integer",
     "string_type": "must be a string",
 }
+
+
+def refuse(title: str, problems: Iterable[tuple[str, str, str]]) -> None:
+    """Refuse, from within a model, what its fields can't refuse one by one.
+
+    Args:
+        title: the model's name.
+        problems: the dotted path of a field within the model, the rule, and what is wrong.
+
+    Raises:
+        ValidationError: there are any; it names them all.
+    """
+    found = [
+        InitErrorDetails(
+            type=PydanticCustomError(rule, message),
+            loc=tuple(path.split(".")),
+            input=None,
+        )
+        for path, rule, message in problems
+    ]
+    if found:
+        raise ValidationError.from_exception_data(title, found)
 
 
 def validated(model: type[M], body: Any, field_prefix: str = "") -> M:

@@ -14,6 +14,7 @@ from tams_graphql.model.errors import InvalidInput, Problem
 from tams_graphql.model.records import CollectionItem, Flow
 from tams_graphql.model.vocabulary import EventType
 from tams_graphql.resolvers.announcing import Announcer
+from tams_graphql.resolvers.collection_conflicts import refuse_conflicts
 from tams_graphql.resolvers.flow_rows import (
     changed_columns,
     collection_from_json,
@@ -44,7 +45,8 @@ def edit_collection(view: View, edits: Edits, before: Flow | None, after: Flow |
         The edges that it has now.
 
     Raises:
-        InvalidInput: a member does not exist, or collects the flow.
+        InvalidInput: a member does not exist, or collects the flow, or another flow of its source
+            collects the same sources in other roles or another order.
     """
     named = {*(members(before) if before else ()), *(members(after) if after else ())}
     if not named:
@@ -57,6 +59,7 @@ def edit_collection(view: View, edits: Edits, before: Flow | None, after: Flow |
     source_of = _sources_of_members(view, after)
     _refuse_cycles(view, after)
     edges = collection_rows(after, source_of)
+    refuse_conflicts(edges, _edges_of_siblings(view, after))
     edits.insert(tables.COLLECTIONS, *edges)
     return edges
 
@@ -144,6 +147,14 @@ def _edges_to(view: View, member: str) -> list[Found]:
     edges: list[Found] = all_rows(view, scan).to_pylist()
     view.rely_on(*(engine.flow(edge["collector_flow_id"]) for edge in edges))
     return edges
+
+
+def _edges_of_siblings(view: View, flow: Flow) -> list[Found]:
+    """The edges from the other flows of the source; the command relies on it from here on."""
+    view.rely_on(engine.source(flow.source_id))
+    scan = Scan(table=tables.COLLECTIONS, order="collector_source", prefix=(flow.source_id,))
+    edges: list[Found] = all_rows(view, scan).to_pylist()
+    return [edge for edge in edges if edge["collector_flow_id"] != flow.id]
 
 
 def _sources_of_members(view: View, flow: Flow) -> dict[str, str]:

@@ -171,7 +171,10 @@ async def bytes_to_copy(
     away: Unavailable | None = None
     ours = [one for one in instances if one.storage_id in ctx.stores.by_id]
     if not ours:
-        message = "the object has no instance in a storage backend of this service"
+        message = (
+            "the object has no instance in a storage backend of this service, which fetches nothing"
+            " from other URLs: upload its bytes as a new object instead"
+        )
         raise InvalidInput("storage_id", "instance.uncontrolled", message)
     for one in ours:
         try:

@@ -132,19 +132,30 @@ def revise_flow(
     return after
 
 
-def with_values(flow: Flow, values: Mapping[str, Any]) -> Flow:
+def with_values(flow: Flow, values: Mapping[str, Any], *, cuts_profile: bool = False) -> Flow:
     """`flow` with these properties.
+
+    Args:
+        flow: as it is.
+        values: the properties.
+        cuts_profile: the client knows no profiles (ADR 0011): another average bit rate cuts the
+            link, and the flow keeps what it has inherited.
 
     Raises:
         InvalidInput: it is made from a profile, which tells the average bit rate (spec 8.2,
             `PUT /flows/{flowId}/avg_bit_rate`).
     """
     name = "avg_bit_rate"
+    after = replace(flow, **values)
+    if flow.profile_id is None or name not in values:
+        return after
+    if cuts_profile:
+        changed = after.avg_bit_rate != flow.avg_bit_rate
+        return replace(after, profile_id=None) if changed else after
     # Removing what is not there leaves the flow as its profile has it.
-    idle = values.get(name) is None and flow.avg_bit_rate is None
-    if flow.profile_id is not None and name in values and not idle:
+    if values[name] is not None or flow.avg_bit_rate is not None:
         raise InvalidInput(name, "profile.linked", linked(flow.id, flow.profile_id))
-    return replace(flow, **values)
+    return after
 
 
 def apply_revision(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> None:

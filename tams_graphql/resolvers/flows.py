@@ -170,6 +170,7 @@ async def set_flow_property(
     value: Any | None,
     *,
     restore: Callable[[Any, Flow], Any] | None = None,
+    cuts_profile: bool = False,
 ) -> Flow:
     """Set one property, ``None`` removes it.
 
@@ -180,6 +181,8 @@ async def set_flow_property(
             ``flow_collection`` (a JSON list as spec 8.2 `flow-collection.json`).
         value: the value.
         restore: the value to set instead, as `put_flow`.
+        cuts_profile: the client knows no profiles: another ``avg_bit_rate`` than the profile's
+            cuts the link, as a PUT of the whole Flow by such a client.
 
     Raises:
         NotFound, InvalidInput, Forbidden: as `put_flow`; ``read_only`` can always be set.
@@ -187,10 +190,10 @@ async def set_flow_property(
     checked = property_value(FLOW_PROPERTIES, name, value)
 
     def change(flow: Flow) -> Flow:
-        if restore is None:
-            return with_values(flow, {name: checked})
-        whole = property_value(FLOW_PROPERTIES, name, restore(value, flow))
-        return with_values(flow, {name: whole})
+        given = checked
+        if restore is not None:
+            given = property_value(FLOW_PROPERTIES, name, restore(value, flow))
+        return with_values(flow, {name: given}, cuts_profile=cuts_profile)
 
     return await _revise(ctx, flow_id, change, always=name == "read_only")
 

@@ -199,6 +199,29 @@ async def test_object_instances_come_and_go(api: Api) -> None:
     assert removed["object"]["instances"] == [{"label": "disk"}]
 
 
+async def test_what_is_only_elsewhere_is_not_fetched(api: Api) -> None:
+    flow = await api.video_flow()
+    urls = [{"url": "http://169.254.169.254/secret", "label": "cdn"}]
+    await api.mutate(
+        "registerSegments",
+        "RegisterSegmentsInput",
+        "failed { index }",
+        flowId=flow["flowId"],
+        segments=[{"objectId": "elsewhere", "timerange": "[0:0_2:0)", "getUrls": urls}],
+    )
+    refused = await api.mutate(
+        "addObjectInstance",
+        "AddObjectInstanceInput",
+        "object { objectId } errors { code field message }",
+        objectId="elsewhere",
+        storageId=ARCHIVE,
+    )
+    assert refused["object"] is None
+    [error] = refused["errors"]
+    assert (error["code"], error["field"]) == ("INVALID_INPUT", ["storageId"])
+    assert "fetches nothing from other URLs" in error["message"]
+
+
 async def test_coverage_and_gaps(api: Api) -> None:
     flow = await api.video_flow()
     await api.record(flow["flowId"], "[0:0_2:0)", "[2:0_4:0)", "[6:0_8:0)")

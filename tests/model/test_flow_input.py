@@ -96,6 +96,65 @@ def test_a_fixed_rate_needs_a_frame_rate_and_a_variable_one_must_not_have_it() -
     assert flow_input(video(essence_parameters=size | {"vfr": True})).id == FLOW
 
 
+DEPTH, PACKING = "essence_parameters.bit_depth", "essence_parameters.unc_parameters"
+CHROMA = [
+    ("essence_parameters.horiz_chroma_subs", "required"),
+    ("essence_parameters.vert_chroma_subs", "required"),
+]
+SUBSAMPLED = {"horiz_chroma_subs": 2, "vert_chroma_subs": 1}
+
+
+@pytest.mark.parametrize(
+    ("codec", "given", "problems"),
+    [
+        ("video/raw", {}, [(DEPTH, "required"), (PACKING, "required")]),
+        ("video/raw", {"bit_depth": 10}, [(PACKING, "required")]),
+        ("video/raw", {"bit_depth": 8, "unc_parameters": {"unc_type": "RGB"}}, []),
+        ("video/raw", {"bit_depth": 8, "unc_parameters": {"unc_type": "planar"}}, []),
+        ("video/raw", {"bit_depth": 8, "unc_parameters": {"unc_type": "UYVY"}}, CHROMA),
+        ("video/raw", {"bit_depth": 8, "unc_parameters": {"unc_type": "v210"}} | SUBSAMPLED, []),
+        ("video/x", {"unc_parameters": {"unc_type": "AYUV"}, "vert_chroma_subs": 1}, CHROMA[:1]),
+        ("video/h264", {}, []),
+    ],
+)
+def test_uncompressed_video_says_how_it_is_packed(
+    codec: str, given: dict[str, Any], problems: list[tuple[str, str]]
+) -> None:
+    essence = video()["essence_parameters"] | given
+    body = video(codec=codec, essence_parameters=essence)
+    if problems:
+        assert refused(body) == problems
+    else:
+        assert flow_input(body).content.essence_parameters == essence
+
+
+@pytest.mark.parametrize(
+    ("codec", "given", "problems"),
+    [
+        ("audio/x-raw-int", {}, [(DEPTH, "required"), (PACKING, "required")]),
+        ("audio/x-raw-float", {}, [(DEPTH, "required"), (PACKING, "required")]),
+        ("audio/x-raw-int", {"bit_depth": 24, "unc_parameters": {"unc_type": "pairs"}}, []),
+        ("audio/x-raw-float", {"bit_depth": 64, "unc_parameters": {"unc_type": "planar"}}, []),
+        (
+            "audio/x-raw-float",
+            {"bit_depth": 24, "unc_parameters": {"unc_type": "planar"}},
+            [(DEPTH, "enum")],
+        ),
+        ("audio/aac", {}, []),
+    ],
+)
+def test_uncompressed_audio_says_how_its_channels_are_laid_out(
+    codec: str, given: dict[str, Any], problems: list[tuple[str, str]]
+) -> None:
+    essence = {"sample_rate": 48000, "channels": 2, **given}
+    sound = {"format": "urn:x-nmos:format:audio", "codec": codec, "essence_parameters": essence}
+    body = video(**sound)
+    if problems:
+        assert refused(body) == problems
+    else:
+        assert flow_input(body).content.essence_parameters == essence
+
+
 def test_an_unknown_format_is_told_as_such() -> None:
     assert refused(video(format="video")) == [("format", "enum")]
     assert refused({}) == [("format", "required")]

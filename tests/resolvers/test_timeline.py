@@ -194,7 +194,7 @@ HOLES = [clip("[0:0_1:0)")]
         ({}, [*HOLES, clip("[5:0_6:0)")], 0, "clips.1.timerange", "clip.no_segments"),
         ({}, HOLES, 2**63 - 5, "clips.0.timerange", "timestamp.out_of_range"),
         ({}, HOLES, -(2**63) - 1, "clips.0.timerange", "timestamp.out_of_range"),
-        ({"codec": "video/raw"}, HOLES, 0, "clips.0.flow_id", "clip.mismatch"),
+        ({"codec": "video/h265"}, HOLES, 0, "clips.0.flow_id", "clip.mismatch"),
         ({"container": "video/mp4"}, HOLES, 0, "clips.0.flow_id", "clip.mismatch"),
         ({"id": FLOW}, HOLES, 0, "flow_id", "flow.exists"),
         ({}, [clip("[0:0_1:0)", OTHER)], 0, "flow", "not_found"),

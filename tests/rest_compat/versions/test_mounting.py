@@ -13,6 +13,7 @@ from rest_compat.versions import NEWEST, SINCE_PATH, Version
 from tests.rest_compat.conftest import PUBLIC_URL
 from tests.rest_compat.official import find_official
 from tests.rest_compat.stories import fill, put_flow, uuid4, video
+from tests.rest_compat.test_methods import METHODS, NAMES
 from tests.rest_compat.versions.world import each_version
 
 EXTENSIONS = {"include_head_urls"}
@@ -67,6 +68,18 @@ async def test_other_prefixes_and_paths_are_404_in_json(
 async def test_a_method_that_a_path_lacks_is_405(client: httpx.AsyncClient) -> None:
     response = await client.delete("/v7.0/flows")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+
+
+@each_version
+async def test_methods_that_the_official_document_lacks_are_405(
+    client: httpx.AsyncClient, version: Version
+) -> None:
+    for path, item in find_official(version.name).document["paths"].items():
+        allowed = {name.upper() for name in item} - {"PARAMETERS"}
+        for method in {*METHODS, "HEAD"} - allowed:
+            response = await client.request(method, version.prefix + path.format(**NAMES))
+            assert response.status_code == 405, (method, path)
+            assert response.headers["allow"] == ", ".join(sorted(allowed))
 
 
 async def test_object_ids_are_routed_from_the_raw_path(

@@ -34,7 +34,6 @@ FORMAT = {
     **{name: f"urn:x-nmos:format:{name}" for name in FORMATS},
     "image": "urn:x-tam:format:image",
 }
-SOURCE = {name: uuid4(900 + number) for number, name in enumerate(FORMATS)}
 RENEWED = {"metadata_version", "metadata_updated", "updated_by"}
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
@@ -69,7 +68,7 @@ members = st.fixed_dictionaries(
 
 @st.composite
 def flows(draw: st.DrawFn) -> Json:
-    """The body of a Flow with anything that 8.2 knows, but for its id."""
+    """The body of a Flow with anything that 8.2 knows, but for its id and its Source's."""
     kind = draw(st.sampled_from(FORMATS))
     common: dict[str, st.SearchStrategy[Any]] = {
         "tags": tags,
@@ -85,7 +84,12 @@ def flows(draw: st.DrawFn) -> Json:
         common |= needed
         needed = {}
     body: Json = draw(st.fixed_dictionaries(needed, optional=common))
-    return {**body, "format": FORMAT[kind], "source_id": SOURCE[kind]}
+    return {**body, "format": FORMAT[kind]}
+
+
+def numbered(number: int, body: Json) -> Json:
+    """The Flow of that number, alone on a Source of its own: no other one contradicts it."""
+    return {"id": uuid4(number), "source_id": uuid4(number + 1_000_000), **body}
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def test_putting_back_what_was_read_changes_nothing(bridge: Bridge) -> None:
     @hypothesis.settings(max_examples=60, deadline=None, database=None)
     @hypothesis.given(flows())
     def unharmed(body: Json) -> None:
-        flow = {"id": uuid4(next(numbers)), **body}
+        flow = numbered(next(numbers), body)
 
         async def story() -> None:
             async with bridge.client() as client:
@@ -149,7 +153,7 @@ def test_a_change_of_what_is_seen_leaves_the_rest(bridge: Bridge) -> None:
     @hypothesis.settings(max_examples=30, deadline=None, database=None)
     @hypothesis.given(flows(), words)
     def changed(body: Json, label: str) -> None:
-        flow = {"id": uuid4(next(numbers)), **body}
+        flow = numbered(next(numbers), body)
 
         async def story() -> None:
             async with bridge.client() as client:
