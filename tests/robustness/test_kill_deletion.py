@@ -20,6 +20,8 @@ from tams_graphql.metadata.tables import (
     SEGMENTS,
     Table,
 )
+from tams_graphql.timeline import TimeRange
+from tests.robustness.event_campaign import read_log
 from tests.robustness.stories import create_flow
 from tests.support.engines import open_engine
 from tests.support.processes import TamsProcess, free_port, start_tams
@@ -149,6 +151,23 @@ def test_deletions_go_on_after_a_crash(tmp_path: Path, kills: int) -> None:
     assert {row["object_id"] for row in objects} == kept
     assert {row["object_id"] for row in instances} == kept
     assert _files(data) == len(kept)
+    _check_events(data, whole, part)
+
+
+def _check_events(data: Path, whole: str, part: str) -> None:
+    """Each deletion was told once: of the flow as one, of the segments piece by piece."""
+    events = [event for event in read_log(data) if event.type.value.endswith("deleted")]
+    gone = [event for event in events if event.flow_id != part]
+    assert [event.type.value for event in gone] == ["flows/deleted", "sources/deleted"]
+    assert gone[0].flow_id == whole
+    pieces = [
+        TimeRange.parse(event.payload["timerange"]) for event in events if event.flow_id == part
+    ]
+    at = 0
+    for piece in pieces:
+        assert piece.start_ns == at
+        at = piece.end_ns or 0
+    assert at == (LONG - KEPT) * 1_000_000_000
 
 
 def _wait_until_no_byte_is_left_to_delete(data: Path) -> None:

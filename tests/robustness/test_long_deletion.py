@@ -17,6 +17,7 @@ from tams_graphql.metadata.tables import (
     SEGMENTS,
     Table,
 )
+from tests.robustness.event_campaign import read_log
 from tests.robustness.long_deletion import prepare, progress, read, reading
 from tests.support.engines import open_engine
 from tests.support.processes import free_port, start_tams
@@ -81,3 +82,5 @@ def test_a_flow_of_a_million_segments_goes_without_a_rest(
     server.stop()
     assert _counts(data, SEGMENTS, REFERENCES, OBJECTS, INSTANCES) == [10, 10, 10, 0]
     assert [path for path in (data / "media").rglob("*") if path.is_file()] == []
+    told = [event.type.value for event in read_log(data) if event.type.value.endswith("deleted")]
+    assert told == ["flows/deleted", "sources/deleted"]
