@@ -35,7 +35,7 @@ def test_a_date_time_needs_its_zone(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["video/mp2t", "x/raw", "codec/é;v=1"])
 def test_a_mime_type_is_whatever_a_flow_may_have_as_codec(value: str) -> None:
-    """Spec 8.2, `flow-technical.json`: REST takes these, and GraphQL has to show and to find them."""
+    """Spec 8.2, `flow-technical.json`: REST takes these, so GraphQL has to find them."""
     assert SCALARS[MimeType].parse_value(value) == value  # type: ignore[misc]
 
 
