@@ -53,15 +53,17 @@ query Object($id: String!, $tags: [TagFilter!]) {{
   }}
 }}
 """
+_PAGING = "$first: Int, $after: String, $last: Int, $before: String, $reverse: Boolean!"
+_PAGED = "first: $first, after: $after, last: $last, before: $before, reverse: $reverse"
+_PAGE = "pageInfo { hasNextPage endCursor hasPreviousPage startCursor }"
 _SEGMENTS = f"""
 query Segments(
-  $id: UUID!, $timerange: TimeRange, $objectId: String, $first: Int, $after: String,
-  $reverse: Boolean!
+  $id: UUID!, $timerange: TimeRange, $objectId: String, {_PAGING}
 ) {{
   flow(flowId: $id) {{
-    page: segments(
-      timerange: $timerange, objectId: $objectId, first: $first, after: $after, reverse: $reverse
-    ) {{ nodes {{ {_SEGMENT} }} pageInfo {{ hasNextPage endCursor }} }}
+    page: segments(timerange: $timerange, objectId: $objectId, {_PAGED}) {{
+      nodes {{ {_SEGMENT} }} {_PAGE}
+    }}
   }}
 }}
 """
@@ -78,10 +80,8 @@ def _listing(name: str, arguments: str, selection: str) -> str:
     variables = " ".join(declared[one] for one in chosen)
     passed = " ".join(f"{one}: ${one}" for one in chosen)
     return f"""
-    query Page({variables} $first: Int, $after: String, $reverse: Boolean!) {{
-      page: {name}({passed} first: $first, after: $after, reverse: $reverse) {{
-        nodes {{ {selection} }} pageInfo {{ hasNextPage endCursor }}
-      }}
+    query Page({variables} {_PAGING}) {{
+      page: {name}({passed} {_PAGED}) {{ nodes {{ {selection} }} {_PAGE} }}
     }}
     """
 
@@ -266,18 +266,20 @@ class Graphql:
         return {"filter": filters, "sort": wanted.sort.upper()}
 
     def _walk(self, query: str, wanted: Listing, variables: Json) -> list[Json]:
-        """All pages."""
+        """All pages; the reverse order is asked for, or is the usual one travelled backwards."""
+        backwards = wanted.reverse and wanted.limit % 2 == 1
+        size, cursor = ("last", "before") if backwards else ("first", "after")
+        order = {"reverse": wanted.reverse and not backwards}
         found: list[Json] = []
-        given = {**variables, "first": wanted.limit, "reverse": wanted.reverse}
-        more, after = True, None
+        more, at = True, None
         while more:
-            data = self._ask(query, **given, after=after)
-            page = (data.get("flow") or {}).get("page") if "flow" in data else data["page"]
-            if page is None:
-                return []
-            found += page["nodes"]
-            more, after = page["pageInfo"]["hasNextPage"], page["pageInfo"]["endCursor"]
-            assert not more or len(page["nodes"]) == wanted.limit, "only the last page may be short"
+            given = {**variables, **order, size: wanted.limit, cursor: at}
+            page = _page(self._ask(query, **given))
+            nodes, place = page["nodes"], page["pageInfo"]
+            found += nodes[::-1] if backwards else nodes
+            more = place["hasPreviousPage" if backwards else "hasNextPage"]
+            at = place["startCursor" if backwards else "endCursor"]
+            assert not more or len(nodes) == wanted.limit, "only the last page may be short"
         return found
 
     def _source(self, told: Json) -> Json:
@@ -327,3 +329,11 @@ class Graphql:
             raise Refusal(*(one["extensions"]["code"] for one in answer["errors"]), told=answer)
         data: Json = answer["data"]
         return data
+
+
+def _page(data: Json) -> Json:
+    """The page of a listing; of the segments of a flow that does not exist, an empty one."""
+    found = data.get("flow", data)
+    nowhere = {"hasNextPage": False, "hasPreviousPage": False, "endCursor": None}
+    empty: Json = {"nodes": [], "pageInfo": {**nowhere, "startCursor": None}}
+    return empty if found is None else dict(found["page"])

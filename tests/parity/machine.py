@@ -19,6 +19,7 @@ Stores = dict[str, Store]
 Opening = Callable[[], AbstractContextManager[Stores]]
 
 
+STEPS = "steps"
 WHOLE = 5
 """After so many changes, or refused ones, everything is looked at."""
 
@@ -44,9 +45,10 @@ class Machine(RuleBasedStateMachine):
     Args:
         opening: gives the stores, by name, that must agree with the model.
         done: counts what was done, and what was refused.
+        later: as the model's.
     """
 
-    def __init__(self, opening: Opening, done: Counter[str]) -> None:
+    def __init__(self, opening: Opening, done: Counter[str], *, later: bool) -> None:
         super().__init__()
         self._opening = opening
         self._done = done
@@ -55,7 +57,7 @@ class Machine(RuleBasedStateMachine):
         self._flows, self._used = Remembered(), Remembered()
         self._changes = 0
         self._compared = 0
-        self.model: Any = Model()
+        self.model: Any = Model(later=later)
 
     @initialize(start=st.integers(0, 99), bodies=st.lists(h.flow_bodies(), min_size=2, max_size=5))
     def begin(self, start: int, bodies: list[Json]) -> None:
@@ -84,6 +86,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def equal(self) -> None:
         """What can be seen is equal: whatever should have changed, and often all the rest."""
+        self._done[STEPS] += 1
         if self._changes == self._compared:
             return
         whole = self._changes // WHOLE > self._compared // WHOLE

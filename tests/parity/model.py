@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from tests.parity.media import Media, Segment
-from tests.parity.spans import malformation
+from tests.parity.spans import NOTHING, malformation, span
 from tests.parity.store import Json, Refusal
 
 ANONYMOUS = "anonymous"
@@ -63,9 +63,15 @@ class Source:
 
 
 class World:
-    """What there is, and the operations that change it."""
+    """What there is, and the operations that change it.
 
-    def __init__(self) -> None:
+    Args:
+        later: whether deletions go on after their answer. Such a one renews `segments_updated`
+            of its flow even if it finds no segment.
+    """
+
+    def __init__(self, *, later: bool = False) -> None:
+        self._later = later
         self.all_flows: dict[str, Flow] = {}
         self.all_sources: dict[str, Source] = {}
         self.all_profiles: dict[str, Json] = {}
@@ -177,8 +183,9 @@ class World:
         if malformed:
             raise Refusal(*malformed)
         doomed = self.media.covered(flow.segments, timerange or "_", object_id)
-        if not doomed:
+        if not doomed and not (self._later and span(timerange or "_") != NOTHING):
             return
+        flow.had_segments = True
         flow.segments = [one for one in flow.segments if one not in doomed]
         self.media.forget(flow_id, doomed)
         self.changes["flow", flow_id, "segments_updated"] += 1

@@ -30,9 +30,11 @@ class Operations(Machine):
     def put_flow(self, flow: int, body: Json) -> None:
         self.do("put_flow", self.flow(flow), body)
 
-    @rule(new=st.sampled_from(h.FLOW_IDS), body=h.flow_bodies())
-    def put_new_flow(self, new: str, body: Json) -> None:
-        self.do("put_flow", new, body)
+    @precondition(lambda self: len(self.model.all_flows) < len(h.FLOW_IDS))
+    @rule(index=_index, body=h.flow_bodies())
+    def put_new_flow(self, index: int, body: Json) -> None:
+        missing = [one for one in h.FLOW_IDS if one not in self.model.all_flows]
+        self.do("put_flow", missing[index % len(missing)], body)
 
     @rule(flow=h.picks, changes=st.fixed_dictionaries({}, optional={"label": h.texts}))
     def put_flow_again(self, flow: int, changes: Json) -> None:
@@ -66,7 +68,7 @@ class Operations(Machine):
     def set_source_tag(self, source: int, name: str, value: Any) -> None:
         self.do("set_tag", "source", self.source(source), name, value)
 
-    @precondition(lambda self: len(self.model.all_flows) > 3)
+    @precondition(lambda self: len(self.model.all_flows) > 2)
     @rule(flow=h.picks)
     def delete_flow(self, flow: int) -> None:
         self.do("delete_flow", self.flow(flow))

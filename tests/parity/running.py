@@ -13,15 +13,19 @@ from tests.parity.machine import Opening
 from tests.parity.operations import Operations
 
 
-def live_through(opening: Opening, *, number: int, steps: int, **more: Any) -> Counter[str]:
+def live_through(
+    opening: Opening, *, number: int, steps: int, later: bool = False, **more: Any
+) -> Counter[str]:
     """Run `number` histories of up to `steps` steps; what was done how often.
+
+    `later`: whether the stores' deletions go on after their answer.
 
     Raises:
         AssertionError: a store differs from the model.
     """
     done: Counter[str] = Counter()
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Operations(opening, done),
+    run_state_machine_as_test(  # type: ignore[arg-type]
+        lambda: Operations(opening, done, later=later),
         settings=settings(
             max_examples=number,
             stateful_step_count=steps,

@@ -174,7 +174,9 @@ class Model(World):
                 "referenced_by_flows": [
                     one for one in flows if _tagged(self.all_flows[one].content["tags"], tags)
                 ],
-                "first_referenced_by_flow": found.first_flow,
+                "first_referenced_by_flow": (
+                    found.first_flow if found.first_flow in self.all_flows else None
+                ),
                 "timerange": found.span and str(found.span),
                 "key_frame_count": found.key_frame_count,
                 "get_urls": found.instances,
