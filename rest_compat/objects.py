@@ -1,5 +1,7 @@
 """``/objects/{objectId}`` and its instances."""
 
+from dataclasses import replace
+
 from starlette.responses import Response
 
 from rest_compat import get_urls, shapes
@@ -14,6 +16,7 @@ from tams_graphql.model.records import MediaObject
 from tams_graphql.resolvers.copies import copy_instance
 from tams_graphql.resolvers.objects import (
     add_uncontrolled_instance,
+    first_flow,
     get_object,
     object_flows,
     remove_instance,
@@ -36,6 +39,7 @@ async def get_one(call: Call) -> Response:
     _refuse_init(call, found)
     flows = await object_flows(call.ctx, object_id, page, call.query[FLOW_TAGS])
     init = found.init_object_id and await get_object(call.ctx, found.init_object_id)
+    found = replace(found, first_referenced_by_flow=await first_flow(call.ctx, found))
     urls, init_urls = get_urls.urls_of(call, [found.instances, init.instances if init else ()])
     body = shapes.media_object(found, flows.items, urls, init_urls, call.version)
     return json_response(body, headers=next_headers(call, page, flows.next_cursor))

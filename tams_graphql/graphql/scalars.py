@@ -16,6 +16,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from tams_graphql.model.errors import InvalidInput
+from tams_graphql.model.identifiers import MIME_PATTERN
 from tams_graphql.timeline import TimelineError, TimeRange, format_timestamp, parse_timestamp
 
 T = TypeVar("T")
@@ -32,11 +33,7 @@ ZERO = Timestamp(0)
 _SPEC = "https://bbc.github.io/tams/main/index.html#/schemas/"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_TOKEN = r"[0-9A-Za-z!#$%&'*+.^_`|~-]+"  # noqa: S105 - what RFC 7231 calls so
-_MIME_TYPE = re.compile(
-    "(?:application|audio|font|example|image|message|model|multipart|text|video"
-    f"|x-{_TOKEN})/{_TOKEN}"
-)
+_MIME_TYPE = re.compile(MIME_PATTERN)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _SHOWN = 64
@@ -163,7 +160,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
     MimeType: strawberry.scalar(
         name="MimeType",
         description="A media type such as `video/mp2t`.",
-        specified_by_url=f"{_SPEC}mime-type",
+        specified_by_url=f"{_SPEC}flow-technical",
         serialize=str,
         parse_value=_matching("MimeType", _MIME_TYPE, "video/mp2t"),
     ),

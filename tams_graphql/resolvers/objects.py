@@ -53,6 +53,15 @@ async def get_object(ctx: Context, object_id: str) -> MediaObject:
     return _object_from_row(row)
 
 
+async def first_flow(ctx: Context, media: MediaObject) -> str | None:
+    """Id of the flow that used an object first, if that still exists (spec 8.2, `object.json`)."""
+    flow_id = media.first_referenced_by_flow
+    if flow_id is None:
+        return None
+    found = await ctx.metadata.get(FLOWS, [(flow_id,)], ("flow_id",))
+    return flow_id if found.num_rows else None
+
+
 async def object_flows(
     ctx: Context, object_id: str, page: PageRequest, flow_tags: tuple[TagFilter, ...] = ()
 ) -> Page[str]:

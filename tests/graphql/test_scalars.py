@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tams_graphql.graphql import scalars
 from tams_graphql.graphql.connections import global_id, global_ids, parse_global_id
-from tams_graphql.graphql.scalars import SCALARS, DateTime, Int64, format_date_time
+from tams_graphql.graphql.scalars import SCALARS, DateTime, Int64, MimeType, format_date_time
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,18 @@ def test_date_times_are_rfc_3339_in_utc(us: int, text: str) -> None:
 def test_a_date_time_needs_its_zone(value: Any) -> None:
     with pytest.raises(GraphQLError):
         SCALARS[DateTime].parse_value(value)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", ["video/mp2t", "x/raw", "codec/é;v=1"])
+def test_a_mime_type_is_whatever_a_flow_may_have_as_codec(value: str) -> None:
+    """Spec 8.2, `flow-technical.json`: REST takes these, so GraphQL has to find them."""
+    assert SCALARS[MimeType].parse_value(value) == value  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", ["h264", "video/", "a/b/c", "a /b", "video/mp2t\n", 5])
+def test_a_mime_type_has_two_parts_without_spaces(value: Any) -> None:
+    with pytest.raises(GraphQLError, match="MimeType"):
+        SCALARS[MimeType].parse_value(value)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), "9223372036854775807", "-1", 0])

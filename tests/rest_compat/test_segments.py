@@ -6,7 +6,16 @@ import httpx
 import pytest
 
 from tests.rest_compat.conftest import ARCHIVE, DISK, PUBLIC_URL
-from tests.rest_compat.stories import Json, allocate, put_flow, register, seconds, uuid4, video
+from tests.rest_compat.stories import (
+    Json,
+    allocate,
+    fill,
+    put_flow,
+    register,
+    seconds,
+    uuid4,
+    video,
+)
 
 
 @pytest.fixture
@@ -202,3 +211,20 @@ async def test_only_completely_covered_segments_are_deleted(
     path = f"/flows/{live_flow}/segments"
     assert (await client.delete(path + query)).status_code == 204
     assert [s["object_id"] for s in (await client.get(path)).json()] == left
+
+
+async def test_an_object_forgets_the_flow_that_used_it_first_when_that_is_gone(
+    client: httpx.AsyncClient, live_flow: str
+) -> None:
+    """As GraphQL, which has no Flow to show there (`tests/parity` found that REST went on)."""
+    await fill(client, live_flow, 1)
+    other = uuid4(2)
+    await put_flow(client, video(other, uuid4(100)))
+    await register(client, other, {"object_id": "take-0", "timerange": seconds(0, 1)})
+    assert (await client.get("/objects/take-0")).json()["first_referenced_by_flow"] == live_flow
+    assert (await client.delete(f"/flows/{live_flow}/segments")).status_code == 204
+    assert (await client.get("/objects/take-0")).json()["first_referenced_by_flow"] == live_flow
+    assert (await client.delete(f"/flows/{live_flow}")).status_code == 204
+    left = (await client.get("/objects/take-0")).json()
+    assert "first_referenced_by_flow" not in left
+    assert left["referenced_by_flows"] == [other]
