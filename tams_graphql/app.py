@@ -64,6 +64,7 @@ class Server:
             delete_request_retention=settings.delete_request_retention,
             head_urls_in_rest=settings.head_urls_in_rest,
             webhook_networks=tuple(settings.webhook_networks),
+            webhook_ports=frozenset(settings.webhook_ports),
         )
         self.secrets = SealedSecrets(
             load_or_create_secret(settings.secret_key_file or settings.data / "secret_key")

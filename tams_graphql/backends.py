@@ -1,4 +1,4 @@
-"""The backends that the settings ask for. boto3 and vastdb are imported only if one needs them."""
+"""The ports that the settings ask for. boto3 and vastdb are imported only if one needs them."""
 
 import asyncio
 import os
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import HttpUrl
 
+from tams_graphql.events.http_sender import HttpSender, Limits, tls_context
+from tams_graphql.events.sending import Sender
 from tams_graphql.media.store import StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.metadata.sqlite.engine import SQLiteEngine
@@ -149,6 +151,24 @@ def _credentials(prefix: str) -> tuple[str, str]:
     if missing:
         raise Unavailable(f"VAST DB: set {' and '.join(missing)} in the environment")
     return os.environ[names[0]], os.environ[names[1]]
+
+
+def open_sender(settings: Settings) -> Sender:
+    """What sends events to webhooks; nothing is connected to yet.
+
+    Raises:
+        Unavailable: `settings.webhook_tls_ca_file` can't be used.
+    """
+    try:
+        tls = tls_context(settings.webhook_tls_ca_file)
+    except OSError as error:
+        raise Unavailable(f"webhook_tls_ca_file: {error}") from error
+    return HttpSender(
+        networks=tuple(settings.webhook_networks),
+        ports=frozenset(settings.webhook_ports),
+        limits=Limits(connect_s=settings.webhook_connect_timeout, total_s=settings.webhook_timeout),
+        tls=tls,
+    )
 
 
 async def why_unusable(store: "S3Store") -> str | None:

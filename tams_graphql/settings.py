@@ -18,10 +18,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tams_graphql.model.webhook_url import DEFAULT_PORTS
 from tams_graphql.storage_settings import S3BackendSettings
 from tams_graphql.vast_settings import VastSettings
 
 Seconds = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Bytes = Annotated[int, Field(gt=0)]
 
 _MAX_S3_LIFETIME = 7 * 24 * 3600
@@ -69,6 +71,21 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Networks beyond the public internet that webhooks may be sent to (JSON list,"
         ' such as ["10.0.0.0/8"]).',
+    )
+    webhook_ports: list[Port] = Field(
+        default_factory=lambda: sorted(DEFAULT_PORTS),
+        description="Ports that webhooks may be sent to (JSON list); in webhook_networks: any.",
+    )
+    webhook_connect_timeout: Seconds = Field(
+        5, description="Seconds within which the receiver of a webhook must be reached."
+    )
+    webhook_timeout: Seconds = Field(
+        15, description="Seconds within which the receiver of a webhook must have answered."
+    )
+    webhook_tls_ca_file: Path | None = Field(
+        None,
+        description="Certificates (PEM) that receivers of webhooks may have theirs from, besides"
+        " the well-known ones.",
     )
     event_poll_seconds: float = Field(
         0.25,

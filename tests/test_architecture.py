@@ -73,6 +73,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "tams_graphql.model": ("fastapi", "starlette", "strawberry", "sqlite3"),
     "tams_graphql.resolvers": ("fastapi", "starlette", "strawberry", "sqlite3", "vastdb", "boto3"),
     "tams_graphql.metadata": ("fastapi", "starlette", "strawberry"),
+    "tams_graphql.events": ("fastapi", "starlette", "strawberry", "sqlite3"),
     "rest_compat": ("strawberry", "sqlite3"),
     "tams_graphql.graphql": ("sqlite3",),
     "tams_graphql.client": ("fastapi", "starlette", "strawberry", "sqlite3"),
@@ -170,6 +171,8 @@ def test_only_the_wiring_imports_implementations() -> None:
         "tams_graphql.metadata.vast",
         "tams_graphql.media.filesystem",
         "tams_graphql.media.s3",
+        "tams_graphql.events.http_sender",
+        "tams_graphql.events.http_sender",
     )
     for path in MODULES:
         name = _name(path)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tams_graphql.backends import vast_target
+from tams_graphql.backends import open_sender, vast_target
 from tams_graphql.model.errors import Unavailable
+from tams_graphql.settings import Settings
 from tams_graphql.vast_settings import VastSettings
+from tests.events.receiving import post, receiving
 from tests.support.vast import needs_vastdb
 
 NODES = ["https://vip1.example:8443/", "https://vip2.example:8443"]
@@ -54,3 +56,26 @@ def test_the_command_line_imports_neither_sdk() -> None:
     code = f"{imports}; print({{'vastdb', 'boto3'}} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+async def test_what_sends_events_is_as_the_settings_say() -> None:
+    settings = Settings(webhook_networks=["127.0.0.0/8"], webhook_ports=[443], webhook_timeout=7)
+    sender = open_sender(settings)
+    async with receiving() as receiver:
+        local = await sender.send(post(f"http://127.0.0.1:{receiver.port}/"))
+    refused = await sender.send(post("http://8.8.8.8/"))
+    await sender.close()
+    assert (local.status_code, local.response_excerpt) == (200, "ok")
+    assert (refused.permanent, "port 80 is not one of 443" in (refused.reason or "")) == (
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_certificates_that_can_not_be_used_are_told(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(Unavailable, match="webhook_tls_ca_file"):
+        open_sender(Settings(webhook_tls_ca_file=file))

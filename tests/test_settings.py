@@ -189,3 +189,12 @@ def test_networks_for_webhooks_are_a_list_of_cidrs(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TAMS_WEBHOOK_NETWORKS", '["10.0.0.1/8"]')
     with pytest.raises(ValidationError, match="webhook_networks"):
         Settings()
+
+
+def test_ports_for_webhooks_are_a_list_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().webhook_ports == [80, 443, 8080, 8443]
+    monkeypatch.setenv("TAMS_WEBHOOK_PORTS", "[443, 9000]")
+    assert Settings().webhook_ports == [443, 9000]
+    monkeypatch.setenv("TAMS_WEBHOOK_PORTS", "[0]")
+    with pytest.raises(ValidationError, match="webhook_ports"):
+        Settings()

@@ -4,13 +4,16 @@
 2. A host that is an address, in any form that a resolver would take for one (short, octal and
    hexadecimal IPv4; IPv6 with an IPv4 address inside), is on the public internet, or in a network
    that the operator allows.
-3. Names of this machine are refused alike. Other names say nothing yet about where they lead:
-   who connects checks the very address with `refusal_of` again.
+3. Its port is one that receivers of webhooks listen on, except in those networks: nobody makes
+   this server speak to mail servers and databases, or look for them.
+4. Names of this machine are refused alike. Other names say nothing yet about where they lead:
+   who connects checks the very address with `refusal_of` and `port_refusal_of` again.
 """
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,7 +25,12 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_URL: Final = 2048
 """The longest URL of a webhook, in characters; it is part of cursors, which travel in headers."""
 
+DEFAULT_PORTS: Final = frozenset({80, 443, 8080, 8443})
+"""Where receivers on the public internet may listen unless the operator says otherwise."""
+
+_SCHEME_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = ipaddress.ip_address("127.0.0.1")
+_NAME: Final = re.compile(r"(?!.{254})[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _V6_IN_USE: Final = ipaddress.IPv6Network("2000::/3")
 """All of IPv6 that is routed on the public internet."""
@@ -49,6 +57,27 @@ _REFUSED: Final[tuple[Network, ...]] = tuple(
 Teredo and other protocol assignments, documentation."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """What a webhook's URL says.
+
+    `host`: a name without the dot at its end, or an address as it is usually written. `address`:
+    the one that it is; ``None`` for names but those of this machine. `target`: path and query.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    address: Address | None
+
+    @property
+    def authority(self) -> str:
+        """Host and port for the ``Host`` header: the port only if it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _SCHEME_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
 def refusal_of(address: Address, allowed: Sequence[Network] = ()) -> str | None:
     """Why nothing may be sent to `address`; ``None`` if it may.
 
@@ -56,7 +85,7 @@ def refusal_of(address: Address, allowed: Sequence[Network] = ()) -> str | None:
         address: the one that would be connected to.
         allowed: networks beyond the public internet that the operator allows.
     """
-    if any(address in network for network in allowed):
+    if _is_allowed(address, allowed):
         return None
     inner = _embedded(address)
     if inner is not None:
@@ -66,15 +95,48 @@ def refusal_of(address: Address, allowed: Sequence[Network] = ()) -> str | None:
     return None
 
 
-def checked_url(url: str, allowed: Sequence[Network] = ()) -> str:
+def port_refusal_of(
+    port: int,
+    address: Address | None,
+    allowed: Sequence[Network] = (),
+    ports: Collection[int] = DEFAULT_PORTS,
+) -> str | None:
+    """Why nothing may be sent to `port`; ``None`` if it may.
+
+    Args:
+        port: the one that would be connected to.
+        address: likewise; ``None``: not known yet, so it may be in one of `allowed`.
+        allowed: networks in which any port may be used.
+        ports: those that may be used anywhere.
+    """
+    if port in ports or (_is_allowed(address, allowed) if address else allowed):
+        return None
+    return f"port {port} is not one of {', '.join(map(str, sorted(ports)))}"
+
+
+def checked_url(
+    url: str, allowed: Sequence[Network] = (), ports: Collection[int] = DEFAULT_PORTS
+) -> str:
     """`url` itself, if webhooks may be sent there as far as it can be told without resolving it.
 
     Raises:
+        InvalidInput: as `destination_of`.
+    """
+    destination_of(url, allowed, ports)
+    return url
+
+
+def destination_of(
+    url: str, allowed: Sequence[Network] = (), ports: Collection[int] = DEFAULT_PORTS
+) -> Destination:
+    """Where `url` leads, if webhooks may be sent there as far as it can be told without resolving.
+
+    Raises:
         InvalidInput: rule ``url.malformed``, ``url.scheme``, ``url.credentials``,
-            ``url.too_long`` or ``url.address``.
+            ``url.too_long``, ``url.address`` or ``url.port``.
     """
     parts = _split(url)
-    if parts.scheme not in {"http", "https"}:
+    if parts.scheme not in _SCHEME_PORTS:
         raise _refused("scheme", "must start with http:// or https://")
     if "@" in parts.netloc:
         raise _refused("credentials", "must not hold credentials: use api_key_name and _value")
@@ -82,10 +144,22 @@ def checked_url(url: str, allowed: Sequence[Network] = ()) -> str:
     if not host:
         raise _refused("malformed", "has no host")
     address = literal_address(host)
+    if address is None and ("[" in parts.netloc or not _NAME.fullmatch(host)):
+        raise _refused("malformed", "has a host that is neither a name nor an address")
     reason = refusal_of(address, allowed) if address is not None else None
     if reason is not None:
         raise _refused("address", f"{reason}, nor in a network that the operator allows")
-    return url
+    port = _SCHEME_PORTS[parts.scheme] if parts.port is None else parts.port
+    reason = port_refusal_of(port, address, allowed, ports)
+    if reason is not None:
+        raise _refused("port", f"{reason}, nor in a network that the operator allows")
+    return Destination(
+        scheme=parts.scheme,
+        host=host if address is None or _is_own_name(host) else str(address),
+        port=port,
+        target=f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}",
+        address=address,
+    )
 
 
 def literal_address(host: str) -> Address | None:
@@ -94,12 +168,16 @@ def literal_address(host: str) -> Address | None:
     Names of this machine (``localhost``) are its loopback address.
     """
     host = host.rstrip(".").lower()
-    if host == "localhost" or host.endswith((".localhost", ".localdomain")):
+    if _is_own_name(host):
         return _LOOPBACK
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return _loose_v4(host)
+
+
+def _is_own_name(host: str) -> bool:
+    return host == "localhost" or host.endswith((".localhost", ".localdomain"))
 
 
 def _split(url: str) -> SplitResult:
@@ -136,6 +214,13 @@ def _number(text: str) -> int:
     if text.startswith("0x"):
         return int(text[2:] or "0", 16)
     return int(text, 8 if text.startswith("0") else 10)
+
+
+def _is_allowed(address: Address, allowed: Sequence[Network]) -> bool:
+    if any(address in network for network in allowed):
+        return True
+    inner = _embedded(address)
+    return inner is not None and _is_allowed(inner, allowed)
 
 
 def _embedded(address: Address) -> ipaddress.IPv4Address | None:

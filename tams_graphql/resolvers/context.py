@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from tams_graphql.events.hub import Hub
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.model.webhook_url import DEFAULT_PORTS
 from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.loaders import Loaders
 from tams_graphql.resolvers.secrets import NoSecrets, Secrets
@@ -28,7 +29,8 @@ class Service:
     `deletion_grace`: for how many seconds a timeline that went stays for requests that had just
     asked for it. `delete_request_retention`: for how many a deletion that ended can be looked at.
     `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
-    `webhook_networks`: beyond the public internet, where webhooks may be sent.
+    `webhook_networks`: beyond the public internet, where webhooks may be sent; `webhook_ports`: on
+    which ports elsewhere.
     """
 
     name: str | None = None
@@ -41,6 +43,7 @@ class Service:
     delete_request_retention: int = 24 * 3600
     head_urls_in_rest: bool = False
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    webhook_ports: frozenset[int] = DEFAULT_PORTS
 
 
 def now_us() -> int:

@@ -94,7 +94,7 @@ async def register_webhook(ctx: Context, body: Any, api_version: str = API_VERSI
     """
     authorise(ctx, Action.WRITE, "webhook")
     given = webhook_input(body)
-    checked_url(given.url, ctx.service.webhook_networks)
+    checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
     webhook = _new(ctx, given, api_version)
     digest = ctx.secrets.digest(given.url, given.api_key_name, given.api_key_value)
 
@@ -303,7 +303,7 @@ async def _revise(
         given = change(before)
         # One that has become forbidden may still be disabled; whoever connects checks again.
         if given.url != before.url:
-            checked_url(given.url, ctx.service.webhook_networks)
+            checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
         key = _key(ctx.secrets, before, given, forget=forget_key)
         after = _revised(before, given, key.sealed)
         if after != before:

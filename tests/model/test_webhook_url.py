@@ -5,7 +5,15 @@ import ipaddress
 import pytest
 
 from tams_graphql.model.errors import InvalidInput
-from tams_graphql.model.webhook_url import MAX_URL, checked_url, literal_address, refusal_of
+from tams_graphql.model.webhook_url import (
+    MAX_URL,
+    Destination,
+    checked_url,
+    destination_of,
+    literal_address,
+    port_refusal_of,
+    refusal_of,
+)
 
 REFUSED_HOSTS = [
     # loopback, in all its spellings
@@ -78,7 +86,17 @@ def test_public_addresses_and_names_pass_as_they_are(url: str) -> None:
         ("https:///path", "malformed"),
         ("https://./", "malformed"),
         ("https://:443/", "malformed"),
+        ("https://.example.com/", "malformed"),
+        ("https://hook..example.com/", "malformed"),
+        ("https://hook,example.com/", "malformed"),
+        ("https://" + "a" * 64 + ".example/", "malformed"),
+        ("https://" + "abc." * 63 + "de/", "malformed"),
+        ("https://[v1.x]/", "malformed"),
         ("https://hook.example.com:port/", "malformed"),
+        ("https://hook.example.com:0/", "port"),
+        ("https://hook.example.com:25/", "port"),
+        ("http://8.8.8.8:6379/", "port"),
+        ("http://hook.example.com:65535/", "port"),
         ("https://hook.example.com:65536/", "malformed"),
         ("https://[::1/", "malformed"),
         ("https://127.0.0.1%2f@hook.example.com/", "malformed"),
@@ -129,3 +147,61 @@ def test_an_address_that_was_connected_to_is_judged_alike() -> None:
 @pytest.mark.parametrize("host", ["example.com", "1.2.3.4.5", "0xg", "1..2", "a.1", "intranet"])
 def test_names_are_no_addresses(host: str) -> None:
     assert literal_address(host) is None
+
+
+def test_other_ports_are_for_the_operator_to_open() -> None:
+    with pytest.raises(InvalidInput, match="port 9000 is not one of 80, 443, 8080, 8443"):
+        checked_url("https://hook.example.com:9000/")
+    checked_url("https://hook.example.com:9000/", (), {9000})
+    with pytest.raises(InvalidInput, match="port 443 is not one of 9000"):
+        checked_url("https://hook.example.com/", (), {9000})
+
+
+def test_in_networks_that_the_operator_allows_any_port_may_be_used() -> None:
+    allowed = (ipaddress.ip_network("10.0.0.0/8"),)
+    for host in ("10.1.2.3", "[::ffff:10.1.2.3]", "a-name-that-may-lead-there"):
+        checked_url(f"http://{host}:9000/", allowed)
+    with pytest.raises(InvalidInput, match="port 9000"):
+        checked_url("http://8.8.8.8:9000/", allowed)
+    assert port_refusal_of(9000, ipaddress.ip_address("10.1.2.3"), allowed) is None
+    assert port_refusal_of(9000, ipaddress.ip_address("8.8.8.8"), allowed) is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected", "authority"),
+    [
+        (
+            "HTTPS://Hook.Example.COM.?a=b&c=%20#part",
+            Destination(
+                scheme="https", host="hook.example.com", port=443, target="/?a=b&c=%20",
+                address=None,
+            ),
+            "hook.example.com",
+        ),
+        (
+            "http://134744072:8080/a//b;c",
+            Destination(
+                scheme="http", host="8.8.8.8", port=8080, target="/a//b;c",
+                address=ipaddress.ip_address("8.8.8.8"),
+            ),
+            "8.8.8.8:8080",
+        ),
+        (
+            "https://[2606:4700:0::1111]:443",
+            Destination(
+                scheme="https", host="2606:4700::1111", port=443, target="/",
+                address=ipaddress.ip_address("2606:4700::1111"),
+            ),
+            "[2606:4700::1111]",
+        ),
+    ],
+)  # fmt: skip
+def test_where_a_url_leads(url: str, expected: Destination, authority: str) -> None:
+    assert destination_of(url) == expected
+    assert expected.authority == authority
+
+
+def test_a_name_of_this_machine_stays_a_name() -> None:
+    found = destination_of("https://LOCALHOST.:9443/", (ipaddress.ip_network("127.0.0.0/8"),))
+    assert (found.host, found.address) == ("localhost", ipaddress.ip_address("127.0.0.1"))
+    assert found.authority == "localhost:9443"

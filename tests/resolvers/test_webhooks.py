@@ -222,6 +222,19 @@ async def test_a_url_that_has_become_forbidden_can_still_be_disabled(ctx: Contex
         await webhooks.update_webhook(ctx, webhook.id, {"url": "http://10.0.0.2/"})
 
 
+async def test_only_ports_that_the_operator_opens_are_registered(ctx: Context, dump: Dump) -> None:
+    ctx.service = replace(ctx.service, webhook_ports=frozenset({443}))
+    webhook = await webhooks.register_webhook(ctx, {**BODY, "url": "https://hook.example.com/"})
+    before, plain = await dump(), "http://hook.example.com/"
+    with pytest.raises(InvalidInput) as at_first:
+        await webhooks.register_webhook(ctx, {**BODY, "url": plain})
+    with pytest.raises(InvalidInput) as later:
+        await webhooks.update_webhook(ctx, webhook.id, {"url": plain})
+    for refusal in (at_first.value, later.value):
+        assert [(one.field, one.rule) for one in refusal.problems] == [("url", "url.port")]
+    assert await dump() == before
+
+
 async def test_a_key_that_was_sealed_with_another_key_must_be_given_again(
     ctx: Context, dump: Dump
 ) -> None:
