@@ -25,7 +25,7 @@ from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.filters import TagFilter, matches_tags
 from tams_graphql.resolvers.narrowing import common, tagged
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
-from tams_graphql.resolvers.reading import Found, batches
+from tams_graphql.resolvers.reading import Found, all_rows, batches
 from tams_graphql.resolvers.row_values import edit_tags
 from tams_graphql.resolvers.secrets import SealBroken, Secrets
 from tams_graphql.resolvers.service import API_VERSION
@@ -100,8 +100,7 @@ async def register_webhook(ctx: Context, body: Any, api_version: str = API_VERSI
 
     def command(_: View) -> Changes[Webhook]:
         edits = Edits()
-        edits.insert(WEBHOOKS, webhook_row(webhook, digest))
-        edit_tags(edits, "webhook", webhook.id, {}, webhook.tags)
+        _add(edits, webhook, digest)
         return edits.changes(webhook)
 
     await ctx.metadata.commit(command, [engine.creation("webhook", webhook.id)])
@@ -140,8 +139,8 @@ async def upsert_webhook(
 ) -> Webhook | None:
     """Register, change or remove (spec 6.0 and 7.0, `POST /service/webhooks`).
 
-    There a webhook is known by its `url`, `api_key_name` and `api_key_value`; one of no `events`
-    is removed.
+    There a webhook is known by its `url`, `api_key_name` and `api_key_value`; those of no
+    `events` are removed.
 
     Args:
         ctx: the request.
@@ -157,16 +156,31 @@ async def upsert_webhook(
     """
     authorise(ctx, Action.WRITE, "webhook")
     given = webhook_input(body)
-    digest = ctx.secrets.digest(given.url, given.api_key_name, given.api_key_value)
-    scan = Scan(table=WEBHOOKS, order="identity", prefix=(digest,), limit=1)
-    known = (await ctx.metadata.page(scan))["webhook_id"].to_pylist()
     if not given.events:
-        for webhook_id in known:
-            await delete_webhook(ctx, webhook_id)
-        return None
-    if not known:
-        return await register_webhook(ctx, body, api_version)
-    return await _revise(ctx, known[0], lambda before: _with_unseen(given, before, unseen))
+        authorise(ctx, Action.DELETE, "webhook")
+    digest = ctx.secrets.digest(given.url, given.api_key_name, given.api_key_value)
+    new, now_us = _new(ctx, given, api_version), ctx.clock()
+    alike = Scan(table=WEBHOOKS, order="identity", prefix=(digest,))
+
+    def command(view: View) -> Changes[Webhook | None]:
+        edits = Edits()
+        known = all_rows(view, alike)["webhook_id"].to_pylist()
+        view.rely_on(*map(engine.webhook, known))
+        if not given.events:
+            for webhook_id in known:
+                _remove(view, edits, webhook_id)
+            return edits.changes(None)
+        if not known:
+            checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
+            _add(edits, new, digest)
+            return edits.changes(new)
+        before = _stored(view, known[0])
+        after = _with_unseen(given, before, unseen)
+        return edits.changes(_change(ctx, edits, before, after, now_us))
+
+    webhook = await ctx.metadata.commit(command, [engine.creation("webhook_identity", digest)])
+    ctx.loaders.forget()
+    return webhook
 
 
 async def update_webhook(ctx: Context, webhook_id: str, changes: Mapping[str, Any]) -> Webhook:
@@ -203,9 +217,8 @@ async def delete_webhook(ctx: Context, webhook_id: str) -> None:
     known_form("webhook", webhook_id)
 
     def command(view: View) -> Changes[None]:
-        before, edits = _stored(view, webhook_id), Edits()
-        edits.delete(WEBHOOKS, (webhook_id,))
-        edit_tags(edits, "webhook", webhook_id, before.tags, {})
+        edits = Edits()
+        _remove(view, edits, webhook_id)
         return edits.changes(None)
 
     await ctx.metadata.commit(command, [engine.webhook(webhook_id)])
@@ -255,6 +268,17 @@ def _new(ctx: Context, given: WebhookInput, api_version: str) -> Webhook:
     )
 
 
+def _add(edits: Edits, webhook: Webhook, digest: str) -> None:
+    edits.insert(WEBHOOKS, webhook_row(webhook, digest))
+    edit_tags(edits, "webhook", webhook.id, {}, webhook.tags)
+
+
+def _remove(view: View, edits: Edits, webhook_id: str) -> None:
+    before = _stored(view, webhook_id)
+    edits.delete(WEBHOOKS, (webhook_id,))
+    edit_tags(edits, "webhook", webhook_id, before.tags, {})
+
+
 def _given(given: WebhookInput) -> dict[str, Any]:
     """What a body says by itself, as fields of the record."""
     filters = {name: getattr(given, name) for name in FILTERS}
@@ -300,23 +324,35 @@ async def _revise(
 
     def command(view: View) -> Changes[Webhook]:
         before, edits = _stored(view, webhook_id), Edits()
-        given = change(before)
-        # One that has become forbidden may still be disabled; whoever connects checks again.
-        if given.url != before.url:
-            checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
-        key = _key(ctx.secrets, before, given, forget=forget_key)
-        after = _revised(before, given, key.sealed)
-        if after != before:
-            after = replace(after, updated_us=now_us)
-            digest = ctx.secrets.digest(after.url, after.api_key_name, key.text)
-            columns = {**webhook_columns(after), "identity_digest": digest}
-            edits.update(WEBHOOKS, {"webhook_id": webhook_id, **columns})
-            edit_tags(edits, "webhook", webhook_id, before.tags, after.tags)
+        after = _change(ctx, edits, before, change(before), now_us, forget_key=forget_key)
         return edits.changes(after)
 
     webhook = await ctx.metadata.commit(command, [engine.webhook(webhook_id)])
     ctx.loaders.forget()
     return webhook
+
+
+def _change(
+    ctx: Context,
+    edits: Edits,
+    before: Webhook,
+    given: WebhookInput,
+    now_us: int,
+    *,
+    forget_key: bool = False,
+) -> Webhook:
+    # One that has become forbidden may still be disabled; whoever connects checks again.
+    if given.url != before.url:
+        checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
+    key = _key(ctx.secrets, before, given, forget=forget_key)
+    after = _revised(before, given, key.sealed)
+    if after != before:
+        after = replace(after, updated_us=now_us)
+        digest = ctx.secrets.digest(after.url, after.api_key_name, key.text)
+        columns = {**webhook_columns(after), "identity_digest": digest}
+        edits.update(WEBHOOKS, {"webhook_id": before.id, **columns})
+        edit_tags(edits, "webhook", before.id, before.tags, after.tags)
+    return after
 
 
 @dataclass(frozen=True, slots=True)
