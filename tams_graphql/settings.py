@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tams_graphql.model.retrying import RETRY_SECONDS
 from tams_graphql.model.webhook_url import DEFAULT_PORTS
 from tams_graphql.storage_settings import S3BackendSettings
 from tams_graphql.vast_settings import VastSettings
@@ -81,6 +82,11 @@ class Settings(BaseSettings):
     )
     webhook_timeout: Seconds = Field(
         15, description="Seconds within which the receiver of a webhook must have answered."
+    )
+    webhook_retry_seconds: list[Annotated[float, Field(gt=0, le=30 * 24 * 3600)]] = Field(
+        default_factory=lambda: list(RETRY_SECONDS),
+        description="Seconds after which an event is sent to a webhook again that did not take it"
+        " (JSON list, one for each failure in a row); then the webhook's status is error.",
     )
     webhook_tls_ca_file: Path | None = Field(
         None,
