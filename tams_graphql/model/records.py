@@ -285,6 +285,7 @@ class Delivery:
     `lane` and `sequence` say where the event is in the log. `created_us`: when it happened.
     """
 
+    id: str
     webhook_id: str
     event_id: str | None
     event_type: EventType | None
@@ -294,4 +295,3 @@ class Delivery:
     sequence: int | None
     created_us: int
     updated_us: int
-    key: str

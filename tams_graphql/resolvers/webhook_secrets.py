@@ -1,6 +1,7 @@
 """The secret that the events of a webhook are signed with (Standard Webhooks)."""
 
 from dataclasses import replace
+from typing import Any
 
 from tams_graphql.events.signature import new_secret
 from tams_graphql.metadata import engine
@@ -50,7 +51,7 @@ async def rotate_secret(ctx: Context, webhook_id: str) -> Webhook:
         if not rows:
             raise NotFound("webhook", webhook_id)
         webhook = replace(webhook_from_row(rows[0]), sealed_secret=sealed, updated_us=now_us)
-        news = {"signing_secret_encrypted": sealed, "updated_us": now_us}
+        news: dict[str, Any] = {"signing_secret_encrypted": sealed, "updated_us": now_us}
         return Changes(answer=webhook, update={WEBHOOKS: [{"webhook_id": webhook_id, **news}]})
 
     webhook = await ctx.metadata.commit(command, [engine.webhook(webhook_id)])
