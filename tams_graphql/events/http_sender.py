@@ -96,8 +96,8 @@ class HttpSender:
         self._system = SystemResolver()
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or tls_context(),
-            # Places bound the connections in use: a request that is cancelled while the pool has
-            # it wait for one would cost the pool a connection.
+            # Places bound the connections in use. To wait in the pool as well would be on the
+            # receiver's time, and httpcore may lose a connection if a request gives up there.
             max_connections=None,
             max_keepalive_connections=self._limits.connections,
             keepalive_expiry=_IDLE_SECONDS,
@@ -165,10 +165,24 @@ class HttpSender:
         )
 
     async def _exchange(self, request: httpcore.Request) -> _Answer:
+        """The answer, within the time that there is.
+
+        Time is anyio's, and a task of its own bears it: httpcore shields its clearing up from no
+        other way of being cancelled, and would leave connections open.
+        """
+        scope = anyio.CancelScope()
+        task = asyncio.create_task(self._answer(request, scope))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            scope.cancel()
+            await asyncio.wait([task])
+            raise
+
+    async def _answer(self, request: httpcore.Request, scope: anyio.CancelScope) -> _Answer:
         answer = _Answer()
         try:
-            # anyio's, since httpcore shields its clearing up from nothing else.
-            with anyio.fail_after(self._limits.total_s):
+            with scope, anyio.fail_after(self._limits.total_s):
                 await self._ask(request, answer)
         except FAILURES as error:
             # A receiver that broke off after its status had taken the event, or not, by then.

@@ -6,6 +6,7 @@ import gzip
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -312,23 +313,38 @@ async def test_time_spent_waiting_for_a_place_is_not_the_receivers() -> None:
     assert [outcome.status_code for outcome in outcomes] == [200] * 4
 
 
+@pytest.mark.parametrize("impatient", ["sender", "caller"])
 async def test_many_timeouts_leave_room_for_what_works(
-    held: Callable[[], Behaviour],
+    impatient: str, held: Callable[[], Behaviour]
 ) -> None:
+    async def gives_up(sender: HttpSender) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.02 if impatient == "caller" else None):
+                assert (await sender.send(post(URL))).status_code is None
+
+    async def queue(sender: HttpSender) -> None:
+        for _ in range(20):
+            await gives_up(sender)
+
     async with receiving(held()) as slow, receiving() as quick:
         connector = Connector({PUBLIC: slow.port})
-        sender = HttpSender(
-            limits=Limits(total_s=0.02, connections=5, per_host=5),
-            resolver=Names(hook_example_com=[[PUBLIC]]),
-            connector=connector,
-        )
-        outcomes = await asyncio.gather(*(sender.send(post(URL)) for _ in range(100)))
-        assert {outcome.status_code for outcome in outcomes} == {None}
+        sender = to(slow, total_s=0.02 if impatient == "sender" else 1, connections=5, per_host=5)
+        sender._pool._network_backend._connector = connector  # type: ignore[attr-defined]
+        await asyncio.gather(*(queue(sender) for _ in range(5)))
         assert sender._pool.connections == []
         connector.routes[PUBLIC] = quick.port
         sender._limits = Limits()
         assert (await sender.send(post(URL))).status_code == 200
         await sender.close()
+
+
+async def test_an_endless_answer_is_not_waited_for() -> None:
+    for parts in ((HEAD + b"\r\n", b"a" * 9999), (CHUNKED, b"8\r\naaaaaaaa\r\n" * 999)):
+        async with receiving(writes(*parts, again=True)) as receiver, asyncio.timeout(20):
+            sender = to(receiver, total_s=3600)
+            outcome = await sender.send(post(URL))
+            await sender.close()
+        assert outcome.response_excerpt == "a" * EXCERPT
 
 
 async def test_open_connections_are_few_however_many_receivers_there_are() -> None:
