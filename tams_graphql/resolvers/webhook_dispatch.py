@@ -14,7 +14,7 @@ When the process stops, all are let go at once.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tams_graphql.metadata.engine import Key
 from tams_graphql.metadata.event_tables import WEBHOOK_QUEUES
@@ -71,6 +71,11 @@ class Dispatch:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._couriers: dict[str, Courier] = {}
 
+    @property
+    def serving(self) -> Mapping[str, Courier]:
+        """Who serves which webhook, in this process."""
+        return dict(self._couriers)
+
     async def round(self) -> None:
         """One round.
 
@@ -85,7 +90,7 @@ class Dispatch:
     async def close(self) -> None:
         """Stop all couriers, and let go of their webhooks."""
         couriers = list(self._couriers.values())
-        await self._stop(*self._couriers)
+        await self.stop(*self._couriers)
         try:
             await record(self._make_context(), [one.progress for one in couriers], release=True)
         except Unavailable as error:
@@ -102,7 +107,7 @@ class Dispatch:
         lost |= await record(ctx, [one.progress for one in idle])
         for one in idle:
             one.written_us = ctx.clock()
-        await self._stop(*(one.webhook.id for one in [*busy, *idle] if one.owner in lost))
+        await self.stop(*(one.webhook.id for one in [*busy, *idle] if one.owner in lost))
 
     async def _look(self, ctx: Context) -> None:
         if not self._couriers:
@@ -121,7 +126,7 @@ class Dispatch:
                 continue
             mine = owners.get(webhook_id) == courier.owner
             if webhook is None or webhook.status in RESTING or not mine:
-                await self._stop(webhook_id)
+                await self.stop(webhook_id)
             elif not courier.seen(webhook, mark):
                 await self._turn(courier, webhook)
             elif webhook.status is WebhookStatus.CREATED:
@@ -130,7 +135,7 @@ class Dispatch:
     async def _turn(self, courier: Courier, webhook: Webhook) -> None:
         """Follow the log with other filters; one who is sending finds out by himself."""
         if courier.is_idle:
-            await self._stop(webhook.id)
+            await self.stop(webhook.id)
             courier.webhook = webhook
             self._begin(courier)
 
@@ -157,7 +162,8 @@ class Dispatch:
             # Its lease ends soon, and somebody tries again.
             _log.error("webhook %s is not served", webhook_id, exc_info=error)
 
-    async def _stop(self, *webhook_ids: str) -> None:
+    async def stop(self, *webhook_ids: str) -> None:
+        """Stop serving these; nothing is written down, nothing let go."""
         tasks = [self._tasks.pop(one) for one in webhook_ids if one in self._tasks]
         for one in webhook_ids:
             self._couriers.pop(one, None)
