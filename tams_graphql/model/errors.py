@@ -118,6 +118,13 @@ class Stopping(SubscriptionEnded):
     """The server stops."""
 
 
+class EventGone(MediaStoreError):
+    """An event that was to be sent again is no longer kept."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, (Problem("delivery_id", "event.gone", message),))
+
+
 class TooLarge(MediaStoreError):
     """The body exceeds a limit; the message names the limit and its value."""
 
@@ -140,6 +147,7 @@ ANSWERS: dict[type, Answer] = {
     NotFound: Answer("NOT_FOUND", 404),
     Forbidden: Answer("FORBIDDEN", 403),
     CursorTooOld: Answer("CURSOR_TOO_OLD", 410),
+    EventGone: Answer("EVENT_GONE", 410),
     Conflict: Answer("CONFLICT", 409),
     TooSlow: Answer("TOO_SLOW", 429),
     Stopping: Answer("STOPPING", 503),

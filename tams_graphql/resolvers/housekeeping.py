@@ -9,6 +9,7 @@ from tams_graphql.resolvers.allocations import collect_allocations
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.copies import resume_copies
 from tams_graphql.resolvers.deletion_jobs import work_on_deletions
+from tams_graphql.resolvers.deliveries import trim_deliveries
 from tams_graphql.resolvers.discard import discard_media
 
 ROUND_SECONDS = 1.0
@@ -26,6 +27,7 @@ async def keep_house(make_context: Callable[[], Context]) -> None:
     await asyncio.gather(
         *(_rounds(chore, make_context) for chore in chores),
         _rounds(collect_allocations, make_context, RARELY_SECONDS),
+        _rounds(trim_deliveries, make_context, RARELY_SECONDS),
     )
 
 

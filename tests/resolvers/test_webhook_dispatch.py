@@ -1,8 +1,7 @@
 """Webhooks get their events: each in order, at least once, whatever receivers and processes do."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,55 +14,21 @@ from tams_graphql.resolvers.flows import delete_flow, put_flow
 from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.resolvers.segments import register_segments
 from tams_graphql.resolvers.webhook_progress import LEASE_US
-from tests.metadata.vast_shaped import VastShapedEngine
-from tests.resolvers.conftest import multi, uuid4, video
+from tests.resolvers.conftest import multi, uuid4
 from tests.resolvers.segment_stories import allocated, post, recorded
+from tests.resolvers.webhook_fixtures import clock, other, server
 from tests.resolvers.webhook_stories import (
     MovableClock,
     Process,
+    change,
     deliveries_of,
+    flow,
     queue_of,
     receiver,
     registered,
     secret_of,
     webhook_of,
 )
-from tests.support.engines import open_engine
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-async def server(ctx: Context, engine: MetadataEngine) -> AsyncIterator[Process]:
-    process = Process(ctx, engine)
-    yield process
-    await process.stop()
-
-
-@pytest.fixture
-async def other(ctx: Context, engine: MetadataEngine, tmp_path: Path) -> AsyncIterator[Process]:
-    """A second process on the same index."""
-    shared = isinstance(engine, VastShapedEngine)
-    second = engine if shared else await open_engine(tmp_path)
-    process = Process(ctx, second)
-    yield process
-    await process.stop()
-    if not shared:
-        await second.close()
-
-
-async def flow(process: Process, number: int = 1, **changes: Any) -> str:
-    flow_id = uuid4(number)
-    given = {"source_id": uuid4(100 + number), **changes}
-    await put_flow(process.context(), flow_id, video(flow_id, **given))
-    return flow_id
-
-
-async def change(process: Process, webhook: Any, **changes: Any) -> None:
-    await webhooks.update_webhook(process.context(), webhook.id, changes)
 
 
 async def test_events_arrive_in_order_each_once_and_signed(server: Process) -> None:
@@ -91,6 +56,8 @@ async def test_events_arrive_in_order_each_once_and_signed(server: Process) -> N
         assert (await webhook_of(server, webhook)).status == "started"
         assert await deliveries_of(server, webhook) == [("delivered", [200])] * 7
 
+
+__all__ = ["clock", "other", "server"]
 
 FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"events": ["flows/updated"]}, ["U1"]),

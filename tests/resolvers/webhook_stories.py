@@ -22,9 +22,10 @@ from tams_graphql.model.records import Webhook
 from tams_graphql.resolvers import webhooks
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.delivery_rows import delivery_from_row
+from tams_graphql.resolvers.flows import put_flow
 from tams_graphql.resolvers.webhook_dispatch import Dispatch
 from tams_graphql.resolvers.webhook_secrets import signing_secret
-from tests.resolvers.conftest import fresh
+from tests.resolvers.conftest import fresh, uuid4, video
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SECONDS = 20.0
@@ -235,3 +236,14 @@ async def deliveries_of(process: Process, webhook: Webhook) -> list[tuple[str, l
         (one.status.value, [a.status_code or a.reason for a in one.attempts])
         for one in map(delivery_from_row, rows)
     ]
+
+
+async def flow(process: Process, number: int = 1, **changes: Any) -> str:
+    flow_id = uuid4(number)
+    given = {"source_id": uuid4(100 + number), **changes}
+    await put_flow(process.context(), flow_id, video(flow_id, **given))
+    return flow_id
+
+
+async def change(process: Process, webhook: Webhook, **changes: Any) -> None:
+    await webhooks.update_webhook(process.context(), webhook.id, changes)
