@@ -21,7 +21,7 @@ def json_response(
     content: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """`content` as JSON; mappings and sequences of any kind are fine."""
-    body = orjson.dumps(content, default=_plain)
+    body = orjson.dumps(content, default=plain)
     return Response(body, status, headers, media_type=_MEDIA_TYPE)
 
 
@@ -30,7 +30,8 @@ def no_content() -> Response:
     return Response(status_code=204, media_type=_MEDIA_TYPE)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What `orjson` can't write by itself: mappings and sequences of any kind."""
     return dict(value) if isinstance(value, Mapping) else list(value)
 
 

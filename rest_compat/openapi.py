@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from rest_compat.catalogue import RESOURCES
+from rest_compat.event_schemas import event_schema
 from rest_compat.parameters import Parameter, TagParameter
 from rest_compat.resources import Operation, Resource, Told
 from rest_compat.schemas import COMPONENTS, ref
+from tams_graphql.model.vocabulary import EventType
 from tams_graphql.resolvers.service import API_VERSION
 
 Json = dict[str, Any]
@@ -44,6 +46,7 @@ def openapi_document() -> Json:
         # Relative to this document, so that a path prefix before the server is kept.
         "servers": [{"url": "."}],
         "paths": {resource.path: _path_item(resource) for resource in RESOURCES},
+        "webhooks": {what.value: _webhook(what) for what in EventType},
         "components": {
             "schemas": dict(COMPONENTS),
             "headers": {
@@ -52,6 +55,17 @@ def openapi_document() -> Json:
             },
             "responses": {"Error": _error()},
         },
+    }
+
+
+def _webhook(what: EventType) -> Json:
+    schema = event_schema(what)
+    return {
+        "post": {
+            "summary": schema["description"],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+            "responses": {"2XX": {"description": "Taken. Anything else: sent again later."}},
+        }
     }
 
 

@@ -16,10 +16,18 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
 from rest_compat.errors import install_error_handlers
+from rest_compat.event_bodies import EventBodies
 from rest_compat.router import rest_router
-from tams_graphql.backends import close_all, open_index, open_s3_stores, why_unusable
+from tams_graphql.backends import (
+    close_all,
+    open_index,
+    open_s3_stores,
+    open_sender,
+    why_unusable,
+)
 from tams_graphql.events.hub import Hub
 from tams_graphql.events.log import EventLog
+from tams_graphql.events.sending import Sender
 from tams_graphql.events.waking import WakingEngine
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
@@ -37,6 +45,7 @@ from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.context import Context, Service
 from tams_graphql.resolvers.housekeeping import keep_house
 from tams_graphql.resolvers.storage import may_upload
+from tams_graphql.resolvers.webhook_dispatch import serve_webhooks
 from tams_graphql.sealing import SealedSecrets
 from tams_graphql.settings import Settings, is_loopback
 
@@ -66,12 +75,15 @@ class Server:
             event_retention=settings.event_retention,
             webhook_networks=tuple(settings.webhook_networks),
             webhook_ports=frozenset(settings.webhook_ports),
+            webhook_retry_seconds=tuple(settings.webhook_retry_seconds),
         )
         self.secrets = SealedSecrets(
             load_or_create_secret(settings.secret_key_file or settings.data / "secret_key")
         )
         self.engine: MetadataEngine | None = None
         self.hub: Hub | None = None
+        self.sender: Sender | None = None
+        self.bodies = EventBodies()
         self.background = Background()
 
     def adopt(self, index: MetadataEngine) -> None:
@@ -91,6 +103,8 @@ class Server:
             background=self.background,
             secrets=self.secrets,
             hub=self.hub,
+            sender=self.sender,
+            bodies=self.bodies,
         )
 
     async def may_upload(self, object_id: str, storage_id: str, key: str) -> bool:
@@ -105,20 +119,24 @@ class Server:
             self.background.start(keep_house(self.context))
             if self.hub is not None:
                 self.background.start(self.hub.run())
+                self.background.start(serve_webhooks(self.context))
             yield
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """The ports alone: for contexts of work that is done once."""
+        sender = open_sender(self.settings)
         index = self._index or await open_index(self.settings)
         self.hub = Hub(EventLog(index), poll_seconds=self.settings.event_poll_seconds)
         self.engine = WakingEngine(index, self.hub.wake)
+        self.sender = sender
         try:
             yield
         finally:
             await self.background.close()
+            await sender.close()
             await self.engine.close()
-            self.engine = self._index = self.hub = None
+            self.engine = self._index = self.hub = self.sender = None
             for store in self.embedded:
                 store.close()
             close_all(self.buckets)

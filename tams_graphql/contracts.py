@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rest_compat.compatibility import compatibility_table
+from rest_compat.event_schemas import events_document
 from rest_compat.openapi import openapi_document
 from tams_graphql.graphql.sdl import print_sdl
 from tams_graphql.settings import env_example
@@ -26,6 +27,10 @@ CONTRACTS: dict[str, Contract] = {
     "openapi": Contract(
         _ROOT / "schema" / "openapi.json",
         lambda: json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n",
+    ),
+    "events": Contract(
+        _ROOT / "schema" / "events.json",
+        lambda: json.dumps(events_document(), indent=2, ensure_ascii=False) + "\n",
     ),
     "env": Contract(_ROOT / "deploy" / "env.example", env_example),
     "rest-compat": Contract(_ROOT / "docs" / "rest-compat.md", compatibility_table),

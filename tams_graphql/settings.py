@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tams_graphql.model.retrying import RETRY_SECONDS
 from tams_graphql.model.webhook_url import DEFAULT_PORTS
 from tams_graphql.storage_settings import S3BackendSettings
 from tams_graphql.vast_settings import VastSettings
@@ -72,17 +73,6 @@ class Settings(BaseSettings):
         description="Networks beyond the public internet that webhooks may be sent to (JSON list,"
         ' such as ["10.0.0.0/8"]).',
     )
-    event_poll_seconds: float = Field(
-        0.25,
-        gt=0,
-        le=60,
-        description="How often a server looks for changes that other servers made, in seconds.",
-    )
-    event_retention: int = Field(
-        7 * 24 * 3600,
-        ge=60,
-        description="For how many seconds events can be read again by subscribers that were away.",
-    )
     webhook_ports: list[Port] = Field(
         default_factory=lambda: sorted(DEFAULT_PORTS),
         description="Ports that webhooks may be sent to (JSON list); in webhook_networks: any.",
@@ -93,10 +83,26 @@ class Settings(BaseSettings):
     webhook_timeout: Seconds = Field(
         15, description="Seconds within which the receiver of a webhook must have answered."
     )
+    webhook_retry_seconds: list[Annotated[float, Field(gt=0, le=30 * 24 * 3600)]] = Field(
+        default_factory=lambda: list(RETRY_SECONDS),
+        description="Seconds after which an event is sent to a webhook again that did not take it"
+        " (JSON list, one for each failure in a row); then the webhook's status is error.",
+    )
     webhook_tls_ca_file: Path | None = Field(
         None,
         description="Certificates (PEM) that receivers of webhooks may have theirs from, besides"
         " the well-known ones.",
+    )
+    event_poll_seconds: float = Field(
+        0.25,
+        gt=0,
+        le=60,
+        description="How often a server looks for changes that other servers made, in seconds.",
+    )
+    event_retention: int = Field(
+        7 * 24 * 3600,
+        ge=60,
+        description="For how many seconds events can be read again by subscribers that were away.",
     )
     storage_label: str = Field("local", description="Label of the embedded storage backend.")
     embedded_storage: bool = Field(

@@ -180,6 +180,7 @@ def test_only_the_wiring_imports_implementations() -> None:
         "tams_graphql.media.filesystem",
         "tams_graphql.media.s3",
         "tams_graphql.events.http_sender",
+        "tams_graphql.events.http_sender",
     )
     for path in MODULES:
         name = _name(path)

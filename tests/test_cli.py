@@ -143,6 +143,7 @@ def test_schema_prints_the_committed_contracts() -> None:
     for name, path in (
         ("graphql", "schema/tams.graphql"),
         ("openapi", "schema/openapi.json"),
+        ("events", "schema/events.json"),
         ("env", "deploy/env.example"),
         ("rest-compat", "docs/rest-compat.md"),
     ):
@@ -153,7 +154,7 @@ def test_schema_prints_the_committed_contracts() -> None:
 def test_unknown_contract_is_refused_with_the_known_ones() -> None:
     result = runner.invoke(cli, ["schema", "nonsense"])
     assert result.exit_code == 2
-    assert "graphql, openapi, env, rest-compat" in result.stderr
+    assert "graphql, openapi, events, env, rest-compat" in result.stderr
 
 
 @pytest.mark.parametrize(

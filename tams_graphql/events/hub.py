@@ -11,15 +11,16 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from tams_graphql.events.event import Event
 from tams_graphql.events.log import EventLog
 from tams_graphql.events.position import START, Position
-from tams_graphql.model.errors import CursorTooOld, MediaStoreError, Unavailable
+from tams_graphql.model.errors import CursorTooOld, Stopping, TooSlow, Unavailable
 
 POLL_SECONDS = 0.25
 QUEUE_LENGTH = 1_000
@@ -47,22 +48,6 @@ class Told:
     position: Position
 
 
-class SubscriptionEnded(MediaStoreError):
-    """The hub tells this subscriber nothing more; `position` is how far it came."""
-
-    def __init__(self, message: str, position: Position) -> None:
-        super().__init__(message)
-        self.position = position
-
-
-class TooSlow(SubscriptionEnded):
-    """Too many events waited for the subscriber."""
-
-
-class Stopping(SubscriptionEnded):
-    """The server stops."""
-
-
 class Subscription:
     """What one subscriber is told: iterate over it. Made by `Hub.subscribe`."""
 
@@ -74,7 +59,7 @@ class Subscription:
         self._attached = False
         self._waiting: deque[Told] = deque()
         self._news = asyncio.Event()
-        self._end: Exception | None = None
+        self._end: Callable[[str], Exception] | None = None
 
     @property
     def position(self) -> Position:
@@ -99,7 +84,7 @@ class Subscription:
         """
         while not self._waiting:
             if self._end is not None:
-                raise self._end
+                raise self._end(await self._hub.log.cursor(self.position))
             if self._attached:
                 self._news.clear()
                 await self._news.wait()
@@ -115,14 +100,18 @@ class Subscription:
         if event.sequence <= self._seen.get(event.lane, 0) or not self.wanted.matches(event):
             return
         if len(self._waiting) >= self._capacity:
-            self.end(TooSlow(f"more than {self._capacity} events waited", self._told))
+            self.end(partial(TooSlow, f"more than {self._capacity} events waited"))
             return
         # A client's cursor may be ahead of this process's hub in other lanes.
         self._waiting.append(Told(event, _later(told.position, self._seen)))
         self._news.set()
 
-    def end(self, reason: Exception) -> None:
-        """The hub's: tell nothing more; what waits is dropped, the subscriber can read it anew."""
+    def end(self, reason: Callable[[str], Exception]) -> None:
+        """The hub's: tell nothing more; what waits is dropped, the subscriber can read it anew.
+
+        Args:
+            reason: makes the error from the cursor after which it can do so.
+        """
         self._seen, self._attached = self.position, False
         self._waiting.clear()
         self._end = reason
@@ -162,6 +151,7 @@ class Hub:
         self._stopping = False
         self._by_flow: dict[str, set[Subscription]] = {}
         self._others: set[Subscription] = set()
+        self._open: set[Subscription] = set()
 
     def wake(self) -> None:
         """There is something new in the log."""
@@ -189,11 +179,13 @@ class Hub:
         """
         begin = await self.log.heads() if after is None else after
         subscription = Subscription(self, wanted, begin, capacity)
+        self._open.add(subscription)
         if self._stopping:
-            subscription.end(_stopping(subscription))
+            subscription.end(_STOPPING)
         try:
             yield subscription
         finally:
+            self._open.discard(subscription)
             self.detach(subscription)
 
     async def run(self) -> None:
@@ -217,8 +209,9 @@ class Hub:
     def stop(self) -> None:
         """Tell all subscribers that the server stops."""
         self._stopping = True
-        for one in self._every():
-            one.end(_stopping(one))
+        self._started.set()
+        for one in self._open:
+            one.end(_STOPPING)
 
     def attach(self, subscription: Subscription) -> None:
         """The subscription's: it has caught up."""
@@ -236,7 +229,7 @@ class Hub:
 
     def _places(self, subscription: Subscription) -> list[set[Subscription]]:
         flow_ids = subscription.wanted.flow_ids
-        if flow_ids is None:
+        if not flow_ids:
             return [self._others]
         return [self._by_flow.setdefault(flow_id, set()) for flow_id in flow_ids]
 
@@ -264,8 +257,9 @@ class Hub:
         except CursorTooOld as error:
             # This process slept for longer than events are kept; so did its subscribers.
             _log.warning("events were deleted before they were read")
+            oldest = error.oldest
             for one in self._every():
-                one.end(error)
+                one.end(lambda _: CursorTooOld(oldest))
             self._position = await self.log.floors()
 
     def _tell(self, events: Iterable[Event]) -> None:
@@ -281,8 +275,7 @@ class Hub:
         return [*self._others, *self._by_flow.get(event.flow_id, ())]
 
 
-def _stopping(subscription: Subscription) -> Stopping:
-    return Stopping("the server stops; go on from the cursor", subscription.position)
+_STOPPING = partial(Stopping, "the server stops")
 
 
 def _is_ahead(one: Position, other: Position) -> bool:

@@ -22,6 +22,13 @@ _VERSION = 1
 _MOST = 2**63
 
 
+def later_of(one: Position, other: Position) -> Position:
+    """What was read by somebody who has read up to both."""
+    if all(sequence <= one.get(lane, 0) for lane, sequence in other.items()):
+        return one
+    return {lane: max(one.get(lane, 0), other.get(lane, 0)) for lane in one.keys() | other.keys()}
+
+
 def encode_position(log_id: str, position: Position) -> str:
     """`position` as a cursor."""
     lanes = [[lane, position[lane]] for lane in sorted(position)]

@@ -18,6 +18,7 @@ strawberry.enum(vocabulary.DeletionSort, description="What deletion requests are
 strawberry.enum(records.DeletionStatus, description="How a deletion request stands.")
 strawberry.enum(vocabulary.EventType, description="What can happen that others are told of.")
 strawberry.enum(vocabulary.WebhookStatus, description="How a webhook stands.")
+strawberry.enum(records.DeliveryStatus, description="What became of an event for a webhook.")
 strawberry.enum(records.CopyState, description="How a copy of an object stands.")
 
 

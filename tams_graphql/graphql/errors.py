@@ -103,6 +103,7 @@ _IDENTIFIERS: Mapping[str, list[str]] = {
     "object": ["objectId"],
     "tag": ["removeTags"],
     "webhook": ["webhookId"],
+    "delivery": ["deliveryId"],
 }
 
 

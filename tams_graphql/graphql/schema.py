@@ -17,6 +17,7 @@ from tams_graphql.graphql import (
     segments,
     sources,
     storage,
+    webhook_deliveries,
     webhooks,
 )
 from tams_graphql.graphql.columnar import ColumnarExecutor, DiscreetExecutor
@@ -73,6 +74,7 @@ async def _find_node(info: Info, text: str) -> Node | None:
         "FlowSegment": segments.find_segment,
         "DeletionRequest": deletions.find_deletion_request,
         "Webhook": webhooks.find_webhook,
+        "WebhookDelivery": webhook_deliveries.find_delivery,
     }
     if kind not in finders:
         raise InvalidInput("id", "id.malformed", "not an id of this service")
@@ -90,6 +92,7 @@ class Mutation(
     objects.ObjectMutations,
     ServiceMutations,
     WebhookMutations,
+    webhook_deliveries.DeliveryMutations,
 ):
     """The root of mutations; what is refused is told in the payload's `errors`."""
 

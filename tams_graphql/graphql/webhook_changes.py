@@ -19,6 +19,7 @@ from tams_graphql.model.vocabulary import EventType, WebhookStatus
 from tams_graphql.resolvers import webhooks as resolvers
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.idempotency import once
+from tams_graphql.resolvers.webhook_secrets import rotate_secret, signing_secret
 
 
 def _unseen(default: UnsetType | None, description: str) -> Any:
@@ -26,6 +27,12 @@ def _unseen(default: UnsetType | None, description: str) -> Any:
     field = strawberry.field(default=default, description=description)
     field.repr = False
     return field
+
+
+_SHOWN_ONCE = (
+    "What events are signed with (Standard Webhooks). It is shown only here and now; an answer"
+    " that is repeated for an idempotency key does not have it."
+)
 
 
 @strawberry.input(description="Where events go, which, and how their URLs look.")
@@ -93,6 +100,29 @@ class DeleteWebhookInput(MutationInput):
     webhook_id: UUID
 
 
+@strawberry.input
+class RotateWebhookSecretInput(MutationInput):
+    """Which webhook."""
+
+    webhook_id: UUID
+
+
+@strawberry.type
+class RegisterWebhookPayload(MutationPayload):
+    """The new webhook."""
+
+    webhook: Webhook | None = None
+    signing_secret: str | None = _unseen(None, _SHOWN_ONCE)
+
+
+@strawberry.type
+class RotateWebhookSecretPayload(MutationPayload):
+    """The webhook, and its new secret."""
+
+    webhook: Webhook | None = None
+    signing_secret: str | None = _unseen(None, _SHOWN_ONCE)
+
+
 @strawberry.type
 class WebhookPayload(MutationPayload):
     """The webhook as it is now."""
@@ -116,9 +146,9 @@ class WebhookMutations:
         self,
         info: Info,
         input: RegisterWebhookInput,  # noqa: A002 - Relay's word
-    ) -> WebhookPayload:
+    ) -> RegisterWebhookPayload:
         """Spec 8.2, `POST /service/webhooks`."""
-        return await answered(WebhookPayload, input, _registered(info, input))
+        return await answered(RegisterWebhookPayload, input, _registered(info, input))
 
     @fields.mutation(description="Change some of a webhook's properties, all or none.")
     async def update_webhook(
@@ -128,6 +158,17 @@ class WebhookMutations:
     ) -> WebhookPayload:
         """Spec 8.2, `PUT /service/webhooks/{webhookId}`."""
         return await answered(WebhookPayload, input, _updated(info, input))
+
+    @fields.mutation(
+        description="Give a webhook another secret, which signs what is sent from now on."
+    )
+    async def rotate_webhook_secret(
+        self,
+        info: Info,
+        input: RotateWebhookSecretInput,  # noqa: A002 - Relay's word
+    ) -> RotateWebhookSecretPayload:
+        """Also for whoever registered it over REST, which never shows the first one."""
+        return await answered(RotateWebhookSecretPayload, input, _rotated(info, input))
 
     @fields.mutation(description="Remove a webhook.")
     async def delete_webhook(
@@ -141,9 +182,13 @@ class WebhookMutations:
 
 async def _registered(info: Info, given: RegisterWebhookInput) -> Mapping[str, Any]:
     ctx = info.context.tams
+    secret: str | None = None
 
     async def register(ctx: Context) -> WebhookRecord:
-        return await resolvers.register_webhook(ctx, _json(given))
+        nonlocal secret
+        webhook = await resolvers.register_webhook(ctx, _json(given))
+        secret = signing_secret(ctx.secrets, webhook)
+        return webhook
 
     key, request = given.idempotency_key, write_json(given)
     if key is not None and given.api_key_value is not None:
@@ -157,12 +202,20 @@ async def _registered(info: Info, given: RegisterWebhookInput) -> Mapping[str, A
         register,
         encode=lambda webhook: {"webhook_id": webhook.id},
     )
-    return {"webhook": webhook_of(await resolvers.get_webhook(ctx, saved["webhook_id"]))}
+    webhook = await resolvers.get_webhook(ctx, saved["webhook_id"])
+    return {"webhook": webhook_of(webhook), "signing_secret": secret}
 
 
 async def _updated(info: Info, given: UpdateWebhookInput) -> Mapping[str, Any]:
     webhook = await resolvers.update_webhook(info.context.tams, given.webhook_id, _json(given))
     return {"webhook": webhook_of(webhook)}
+
+
+async def _rotated(info: Info, given: RotateWebhookSecretInput) -> Mapping[str, Any]:
+    ctx = info.context.tams
+    webhook = await rotate_secret(ctx, given.webhook_id)
+    secret = signing_secret(ctx.secrets, webhook)
+    return {"webhook": webhook_of(webhook), "signing_secret": secret}
 
 
 async def _deleted(info: Info, given: DeleteWebhookInput) -> Mapping[str, Any]:

@@ -12,8 +12,11 @@ from tams_graphql.graphql.connections import After, Before, Connection, First, L
 from tams_graphql.graphql.context import Info
 from tams_graphql.graphql.errors import shown_or_null
 from tams_graphql.graphql.scalars import URL, UUID, DateTime
+from tams_graphql.graphql.webhook_deliveries import WebhookDelivery, delivery_of
 from tams_graphql.model import records
+from tams_graphql.model.records import DeliveryStatus
 from tams_graphql.model.vocabulary import EventType, WebhookStatus
+from tams_graphql.resolvers import deliveries
 from tams_graphql.resolvers import webhooks as resolvers
 
 
@@ -61,6 +64,37 @@ class Webhook(Node):
     def tags(self) -> list[tagging.Tag]:
         """All of them."""
         return tagging.shown_tags(self.record.tags)
+
+    @fields.field(description="What was sent to it lately, the latest event first.")
+    async def deliveries(
+        self,
+        info: Info,
+        *,
+        status: DeliveryStatus | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[WebhookDelivery]:
+        """As long as events are kept."""
+        ctx, webhook_id = info.context.tams, self.record.id
+        at = relay.cut(first, after, last, before)
+        page = await deliveries.list_deliveries(ctx, webhook_id, at.request, status)
+        return relay.connection(
+            page, at, delivery_of, lambda: deliveries.count_deliveries(ctx, webhook_id, status)
+        )
+
+    @fields.field(description="When an event that was not taken is sent again, if one waits.")
+    async def next_attempt_at(self, info: Info) -> DateTime | None:
+        """Null while all goes well."""
+        waiting = await deliveries.waiting_of(info.context.tams, self.record.id)
+        at_us = waiting.next_attempt_us
+        return None if at_us is None else DateTime(at_us)
+
+    @fields.field(description="How often in a row the event that is next was not taken.")
+    async def consecutive_failures(self, info: Info) -> int:
+        """0 while all goes well."""
+        return (await deliveries.waiting_of(info.context.tams, self.record.id)).failures
 
     @strawberry.field
     def tag(self, name: str) -> tagging.Tag | None:

@@ -81,7 +81,9 @@ WEBHOOK_DELIVERIES = Table(
     key=("webhook_id", "created_us", "delivery_id"),
     orders={"age": ("updated_us", "webhook_id", "created_us", "delivery_id")},
 )
-"""What was sent to a webhook, and how it went: one row per event and webhook. ``status``:
-``delivered``, ``retrying`` or ``failed``. ``attempts_json``: a list of the last attempts."""
+"""What was sent to a webhook, and how it went: one row per event and webhook, so that
+``delivery_id`` is the event's and ``created_us`` when it happened. ``status``: ``delivered``,
+``retrying``, ``failed``, or ``skipped`` for events that were deleted before their turn; then there
+is no event, its id and type are empty. ``attempts_json``: a list of the last attempts."""
 
 TABLES = (EVENTS, EVENT_PARTS, LANES, EVENT_FLOORS, WEBHOOK_QUEUES, WEBHOOK_DELIVERIES)

@@ -102,6 +102,29 @@ class CursorTooOld(MediaStoreError):
         self.oldest = oldest
 
 
+class SubscriptionEnded(MediaStoreError):
+    """Nothing more is told to a subscriber; after `cursor` it can go on."""
+
+    def __init__(self, reason: str, cursor: str) -> None:
+        super().__init__(f"{reason}; go on after the cursor {cursor}")
+        self.cursor = cursor
+
+
+class TooSlow(SubscriptionEnded):
+    """Too many events waited for the subscriber."""
+
+
+class Stopping(SubscriptionEnded):
+    """The server stops."""
+
+
+class EventGone(MediaStoreError):
+    """An event that was to be sent again is no longer kept."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, (Problem("delivery_id", "event.gone", message),))
+
+
 class TooLarge(MediaStoreError):
     """The body exceeds a limit; the message names the limit and its value."""
 
@@ -124,7 +147,10 @@ ANSWERS: dict[type, Answer] = {
     NotFound: Answer("NOT_FOUND", 404),
     Forbidden: Answer("FORBIDDEN", 403),
     CursorTooOld: Answer("CURSOR_TOO_OLD", 410),
+    EventGone: Answer("EVENT_GONE", 410),
     Conflict: Answer("CONFLICT", 409),
+    TooSlow: Answer("TOO_SLOW", 429),
+    Stopping: Answer("STOPPING", 503),
     TooLarge: Answer("TOO_LARGE", 413),
     UnsupportedMediaType: Answer("UNSUPPORTED_MEDIA_TYPE", 415),
     Unavailable: Answer("UNAVAILABLE", 503),

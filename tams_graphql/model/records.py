@@ -236,6 +236,8 @@ class Webhook:
     """A webhook as stored. `filters`: of `webhook_input.FILTERS`, those that are set.
 
     `sealed_key`: the `api_key_value`, to be opened with the id and only where it is sent.
+    `sealed_secret`: what its events are signed with, likewise (`resolvers.webhook_secrets`);
+    ``None``: it is from a time before there were any, and gets one with its first event.
     `api_version`: of the spec, whose shape its events have.
     """
 
@@ -251,5 +253,45 @@ class Webhook:
     error: WebhookError | None
     api_version: str
     created_by: str | None
+    created_us: int
+    updated_us: int
+    sealed_secret: str | None = field(repr=False)
+
+
+class DeliveryStatus(StrEnum):
+    """What became of an event that was to be sent to a webhook."""
+
+    DELIVERED = "delivered"
+    RETRYING = "retrying"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt to deliver. `reason`: why it failed, ``None`` if it did not."""
+
+    at_us: int
+    status_code: int | None
+    reason: str | None
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What was sent to a webhook: one event, with the last attempts, the latest last.
+
+    `event_id` and `event_type` are ``None`` where events were skipped that are no longer kept.
+    `lane` and `sequence` say where the event is in the log. `created_us`: when it happened.
+    """
+
+    id: str
+    webhook_id: str
+    event_id: str | None
+    event_type: EventType | None
+    status: DeliveryStatus
+    attempts: tuple[Attempt, ...]
+    lane: int | None
+    sequence: int | None
     created_us: int
     updated_us: int

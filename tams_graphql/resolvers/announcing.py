@@ -4,7 +4,8 @@ What happens to a flow's or a source's metadata, and to a flow's segments, is on
 types of spec 8.2 (`webhooks`). `payload` is JSON:
 
 - ``tags``, ``flow_collected_by`` and ``source_collected_by`` of what the event is about, at the
-  time of the change, for filters (DECISIONS, events);
+  time of the change, for filters (DECISIONS, events), and its ``format``, which old versions of
+  the API may not have;
 - ``flow`` or ``source``: its row, without nulls; a source's also has ``source_collection``;
 - ``segments``: columns of SEGMENTS, at most `SEGMENTS_PER_EVENT` rows;
 - ``timerange``: what the deleted segments span, which begins and ends with one of them.
@@ -88,6 +89,7 @@ class Announcer:
         inward = _edges(self._view, "member_source", source.id)
         payload = {
             "tags": source.tags,
+            "format": source.format.value,
             "source_collected_by": _source_collectors(source.id, inward),
             "source": {**_shown(source_row(source)), "source_collection": collection},
         }
@@ -99,6 +101,7 @@ class Announcer:
         own = [edge for edge in edges if edge["member_flow_id"] == flow.id]
         payload = {
             "tags": flow.tags,
+            "format": flow.format.value,
             "flow_collected_by": sorted({edge["collector_flow_id"] for edge in own}),
             "source_collected_by": _source_collectors(flow.source_id, edges),
             **content,

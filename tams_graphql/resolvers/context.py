@@ -4,10 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol
 
+from tams_graphql.events.event import Event
 from tams_graphql.events.hub import Hub
+from tams_graphql.events.sending import Sender
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
+from tams_graphql.model.records import Webhook
+from tams_graphql.model.retrying import RETRY_SECONDS
 from tams_graphql.model.webhook_url import DEFAULT_PORTS
 from tams_graphql.resolvers.background import Background
 from tams_graphql.resolvers.loaders import Loaders
@@ -29,8 +34,10 @@ class Service:
     `deletion_grace`: for how many seconds a timeline that went stays for requests that had just
     asked for it. `delete_request_retention`: for how many a deletion that ended can be looked at.
     `head_urls_in_rest`: whether REST lists HEAD-only URLs if a client says nothing about them.
-    `event_retention`: for how many seconds events are kept. `webhook_networks`: beyond the public
-    internet, where webhooks may be sent; `webhook_ports`: on which ports elsewhere.
+    `webhook_networks`: beyond the public internet, where webhooks may be sent; `webhook_ports`: on
+    which ports elsewhere. `webhook_retry_seconds`: how long after each failure an event is sent
+    to a webhook again; then it is given up. `event_retention`: for how many seconds events, and
+    what became of them, can be looked at.
     """
 
     name: str | None = None
@@ -42,9 +49,10 @@ class Service:
     deletion_grace: int = 5
     delete_request_retention: int = 24 * 3600
     head_urls_in_rest: bool = False
-    event_retention: int = 7 * 24 * 3600
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ports: frozenset[int] = DEFAULT_PORTS
+    webhook_retry_seconds: tuple[float, ...] = RETRY_SECONDS
+    event_retention: int = 7 * 24 * 3600
 
 
 def now_us() -> int:
@@ -52,11 +60,25 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+class BodyMaker(Protocol):
+    """Writes events as receivers of webhooks read them."""
+
+    async def body(self, ctx: "Context", webhook: Webhook, event: Event) -> bytes | None:
+        """`event` in the shape that `webhook` wants.
+
+        ``None``: it is of what the version of the API under which it was registered can't see.
+        """
+
+    def trial(self, webhook: Webhook, occurred_us: int) -> bytes:
+        """An event that says of itself that it is only a trial."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """Made anew for each request; there are no globals.
 
-    `background` and `hub` are the process's; without a hub nobody is told of events.
+    `background`, `hub`, `sender` and `bodies` are the process's; without a hub nobody is told of
+    events, without the others no webhook.
     """
 
     metadata: MetadataEngine
@@ -68,6 +90,8 @@ class Context:
     background: Background = field(default_factory=Background)
     secrets: Secrets = field(default_factory=NoSecrets)
     hub: Hub | None = None
+    sender: Sender | None = None
+    bodies: BodyMaker | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

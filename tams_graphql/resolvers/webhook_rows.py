@@ -30,6 +30,7 @@ def webhook_from_row(row: Mapping[str, Any]) -> Webhook:
         created_by=row["created_by"],
         created_us=row["created_us"],
         updated_us=row["updated_us"],
+        sealed_secret=row["signing_secret_encrypted"],
     )
 
 
@@ -57,6 +58,7 @@ def webhook_row(webhook: Webhook, identity_digest: str) -> Row:
         "api_version": webhook.api_version,
         "created_by": webhook.created_by,
         "created_us": webhook.created_us,
+        "signing_secret_encrypted": webhook.sealed_secret,
         "version": 0,
         **webhook_columns(webhook),
     }

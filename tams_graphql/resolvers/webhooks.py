@@ -1,24 +1,26 @@
 """Webhooks as their owners manage them: registered, changed, listed, removed.
 
 The key that is sent along with events comes in once and never goes out again: it is stored sealed
-(`resolvers.secrets`), and stays when a change leaves it out. Nothing is sent from here.
+(`resolvers.secrets`), and stays when a change leaves it out. Nothing is sent from here: what is
+to be sent is said by the webhook's queue, which changes in the same commit (`webhook_queue`).
 """
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tams_graphql.metadata import engine
 from tams_graphql.metadata.edits import Edits
-from tams_graphql.metadata.engine import Changes, Key, Scan, View
+from tams_graphql.metadata.engine import Aggregate, Changes, Key, Scan, View
+from tams_graphql.metadata.event_tables import WEBHOOK_DELIVERIES, WEBHOOK_QUEUES
 from tams_graphql.metadata.tables import WEBHOOKS
-from tams_graphql.model.errors import InvalidInput, NotFound
+from tams_graphql.model.errors import NotFound
 from tams_graphql.model.identifiers import known_form
 from tams_graphql.model.records import Webhook
 from tams_graphql.model.vocabulary import WebhookStatus
-from tams_graphql.model.webhook_input import FILTERS, WebhookInput, webhook_input, webhook_put
+from tams_graphql.model.webhook_input import WebhookInput, webhook_input, webhook_put
 from tams_graphql.model.webhook_url import checked_url
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
@@ -27,13 +29,20 @@ from tams_graphql.resolvers.narrowing import common, tagged
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
 from tams_graphql.resolvers.reading import Found, all_rows, batches
 from tams_graphql.resolvers.row_values import edit_tags
-from tams_graphql.resolvers.secrets import SealBroken, Secrets
 from tams_graphql.resolvers.service import API_VERSION
+from tams_graphql.resolvers.webhook_queue import Moment, current_cursor, follow_change, queue_row
+from tams_graphql.resolvers.webhook_revision import (
+    as_body,
+    given_fields,
+    key_after,
+    revised,
+    with_unseen,
+)
 from tams_graphql.resolvers.webhook_rows import webhook_columns, webhook_from_row, webhook_row
+from tams_graphql.resolvers.webhook_secrets import sealed_secret
 
 _LISTING = "webhooks"
-_KEPT = frozenset({*FILTERS, "tags"})
-"""What a client that can't see it leaves as it is; it sets its status itself."""
+_DELIVERIES_AT_ONCE = 500
 
 
 async def get_webhook(ctx: Context, webhook_id: str) -> Webhook:
@@ -81,7 +90,7 @@ async def count_webhooks(ctx: Context, tags: tuple[TagFilter, ...] = ()) -> int:
 
 
 async def register_webhook(ctx: Context, body: Any, api_version: str = API_VERSION) -> Webhook:
-    """Register a webhook (spec 8.2, `POST /service/webhooks`).
+    """Register a webhook (spec 8.2, `POST /service/webhooks`): it gets what happens from now on.
 
     Args:
         ctx: the request.
@@ -90,17 +99,18 @@ async def register_webhook(ctx: Context, body: Any, api_version: str = API_VERSI
 
     Raises:
         InvalidInput: the body is no webhook, or its URL leads where none may be sent.
-        Unavailable: the server has no key to seal `api_key_value` with.
+        Unavailable: the server has no key to seal secrets with.
     """
     authorise(ctx, Action.WRITE, "webhook")
     given = webhook_input(body)
     checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
     webhook = _new(ctx, given, api_version)
     digest = ctx.secrets.digest(given.url, given.api_key_name, given.api_key_value)
+    cursor = await current_cursor(ctx)
 
     def command(_: View) -> Changes[Webhook]:
         edits = Edits()
-        _add(edits, webhook, digest)
+        _add(edits, webhook, digest, cursor)
         return edits.changes(webhook)
 
     await ctx.metadata.commit(command, [engine.creation("webhook", webhook.id)])
@@ -131,7 +141,7 @@ async def replace_webhook(
     given = webhook_put(body)
     if given.id != webhook_id:
         raise NotFound("webhook", given.id)
-    return await _revise(ctx, webhook_id, lambda before: _with_unseen(given, before, unseen))
+    return await _revise(ctx, webhook_id, lambda before: with_unseen(given, before, unseen))
 
 
 async def upsert_webhook(
@@ -159,24 +169,27 @@ async def upsert_webhook(
     if not given.events:
         authorise(ctx, Action.DELETE, "webhook")
     digest = ctx.secrets.digest(given.url, given.api_key_name, given.api_key_value)
-    new, now_us = _new(ctx, given, api_version), ctx.clock()
+    new, moment = _new(ctx, given, api_version), await Moment.now(ctx)
     alike = Scan(table=WEBHOOKS, order="identity", prefix=(digest,))
 
     def command(view: View) -> Changes[Webhook | None]:
         edits = Edits()
         known = all_rows(view, alike)["webhook_id"].to_pylist()
-        view.rely_on(*map(engine.webhook, known))
+        view.rely_on(*(one for webhook_id in known for one in _relied_on(webhook_id)))
         if not given.events:
             for webhook_id in known:
                 _remove(view, edits, webhook_id)
             return edits.changes(None)
         if not known:
             checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
-            _add(edits, new, digest)
+            _add(edits, new, digest, moment.cursor)
             return edits.changes(new)
         before = _stored(view, known[0])
-        after = _with_unseen(given, before, unseen)
-        return edits.changes(_change(ctx, edits, before, after, now_us))
+        wanted = with_unseen(given, before, unseen)
+        if before.status is WebhookStatus.ERROR:
+            # These clients can't see why nothing comes; asking again is all that they can do.
+            wanted = wanted.model_copy(update={"status": WebhookStatus.CREATED})
+        return edits.changes(_change(ctx, view, edits, before, wanted, at=moment))
 
     webhook = await ctx.metadata.commit(command, [engine.creation("webhook_identity", digest)])
     ctx.loaders.forget()
@@ -200,7 +213,7 @@ async def update_webhook(ctx: Context, webhook_id: str, changes: Mapping[str, An
     forget_key = "api_key_value" in changes and changes["api_key_value"] is None
 
     def changed(before: Webhook) -> WebhookInput:
-        body = {**_as_body(before), **changes}
+        body = {**as_body(before), **changes}
         kept = {name: value for name, value in body.items() if value is not None}
         return webhook_input(kept)
 
@@ -221,7 +234,7 @@ async def delete_webhook(ctx: Context, webhook_id: str) -> None:
         _remove(view, edits, webhook_id)
         return edits.changes(None)
 
-    await ctx.metadata.commit(command, [engine.webhook(webhook_id)])
+    await ctx.metadata.commit(command, _relied_on(webhook_id))
     ctx.loaders.forget()
 
 
@@ -258,52 +271,36 @@ def _new(ctx: Context, given: WebhookInput, api_version: str) -> Webhook:
         id=webhook_id,
         incarnation=str(uuid.uuid4()),
         sealed_key=None if key is None else ctx.secrets.seal(key, webhook_id),
+        sealed_secret=sealed_secret(ctx.secrets, webhook_id),
         status=WebhookStatus(given.status or WebhookStatus.CREATED),
         error=None,
         api_version=api_version,
         created_by=ctx.principal.name,
         created_us=now_us,
         updated_us=now_us,
-        **_given(given),
+        **given_fields(given),
     )
 
 
-def _add(edits: Edits, webhook: Webhook, digest: str) -> None:
+def _add(edits: Edits, webhook: Webhook, digest: str, cursor: str) -> None:
     edits.insert(WEBHOOKS, webhook_row(webhook, digest))
+    edits.insert(WEBHOOK_QUEUES, queue_row(webhook, cursor))
     edit_tags(edits, "webhook", webhook.id, {}, webhook.tags)
 
 
 def _remove(view: View, edits: Edits, webhook_id: str) -> None:
     before = _stored(view, webhook_id)
     edits.delete(WEBHOOKS, (webhook_id,))
+    edits.delete(WEBHOOK_QUEUES, (webhook_id,))
+    log = Scan(
+        table=WEBHOOK_DELIVERIES,
+        prefix=(webhook_id,),
+        limit=_DELIVERIES_AT_ONCE,
+        columns=WEBHOOK_DELIVERIES.key,
+    )
+    # Nobody can reach the rest: it goes with its age.
+    edits.delete(WEBHOOK_DELIVERIES, *(tuple(row.values()) for row in view.page(log).to_pylist()))
     edit_tags(edits, "webhook", webhook_id, before.tags, {})
-
-
-def _given(given: WebhookInput) -> dict[str, Any]:
-    """What a body says by itself, as fields of the record."""
-    filters = {name: getattr(given, name) for name in FILTERS}
-    return {
-        "url": given.url,
-        "api_key_name": given.api_key_name,
-        "events": tuple(given.events),
-        "filters": {name: value for name, value in filters.items() if value is not None},
-        "tags": given.tags or {},
-    }
-
-
-def _with_unseen(given: WebhookInput, before: Webhook, unseen: frozenset[str]) -> WebhookInput:
-    body = _as_body(before)
-    return given.model_copy(update={name: body.get(name) for name in unseen & _KEPT})
-
-
-def _as_body(webhook: Webhook) -> dict[str, Any]:
-    return {
-        "url": webhook.url,
-        "api_key_name": webhook.api_key_name,
-        "events": list(webhook.events),
-        **webhook.filters,
-        "tags": dict(webhook.tags),
-    }
 
 
 def _stored(view: View, webhook_id: str) -> Webhook:
@@ -320,80 +317,42 @@ async def _revise(
     *,
     forget_key: bool = False,
 ) -> Webhook:
-    now_us = ctx.clock()
+    moment = await Moment.now(ctx)
 
     def command(view: View) -> Changes[Webhook]:
         before, edits = _stored(view, webhook_id), Edits()
-        after = _change(ctx, edits, before, change(before), now_us, forget_key=forget_key)
+        after = _change(ctx, view, edits, before, change(before), at=moment, forget_key=forget_key)
         return edits.changes(after)
 
-    webhook = await ctx.metadata.commit(command, [engine.webhook(webhook_id)])
+    webhook = await ctx.metadata.commit(command, _relied_on(webhook_id))
     ctx.loaders.forget()
     return webhook
 
 
+def _relied_on(webhook_id: str) -> tuple[Aggregate, Aggregate]:
+    return engine.webhook(webhook_id), engine.webhook_queue(webhook_id)
+
+
 def _change(
     ctx: Context,
+    view: View,
     edits: Edits,
     before: Webhook,
     given: WebhookInput,
-    now_us: int,
     *,
+    at: Moment,
     forget_key: bool = False,
 ) -> Webhook:
     # One that has become forbidden may still be disabled; whoever connects checks again.
     if given.url != before.url:
         checked_url(given.url, ctx.service.webhook_networks, ctx.service.webhook_ports)
-    key = _key(ctx.secrets, before, given, forget=forget_key)
-    after = _revised(before, given, key.sealed)
+    key = key_after(ctx.secrets, before, given, forget=forget_key)
+    after = revised(before, given, key.sealed)
     if after != before:
-        after = replace(after, updated_us=now_us)
+        after = replace(after, updated_us=at.now_us)
         digest = ctx.secrets.digest(after.url, after.api_key_name, key.text)
         columns = {**webhook_columns(after), "identity_digest": digest}
         edits.update(WEBHOOKS, {"webhook_id": before.id, **columns})
         edit_tags(edits, "webhook", before.id, before.tags, after.tags)
+        follow_change(view, edits, before, after, at)
     return after
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    text: str | None
-    sealed: str | None
-
-    def __repr__(self) -> str:
-        return "_Key(…)"
-
-
-def _key(secrets: Secrets, before: Webhook, given: WebhookInput, *, forget: bool) -> _Key:
-    """The key after a change; one that is given again stays sealed as it is."""
-    text, sealed = given.api_key_value, before.sealed_key
-    if forget or given.api_key_name is None:
-        return _Key(None, None)
-    try:
-        stored = None if sealed is None else secrets.open(sealed, before.id)
-    except SealBroken as broken:
-        if text is None:
-            message = "what was stored can't be read any more: give it again"
-            raise InvalidInput("api_key_value", "api_key.lost", message) from broken
-        stored = None
-    if text is None or text == stored:
-        return _Key(stored, sealed)
-    return _Key(text, secrets.seal(text, before.id))
-
-
-def _revised(before: Webhook, given: WebhookInput, sealed_key: str | None) -> Webhook:
-    same_status = replace(before, sealed_key=sealed_key, **_given(given))
-    status = before.status
-    if given.status is not None:
-        status = _next_status(before.status, WebhookStatus(given.status), same_status != before)
-    error = before.error if status is WebhookStatus.ERROR else None
-    return replace(same_status, status=status, error=error)
-
-
-def _next_status(before: WebhookStatus, wanted: WebhookStatus, changed: bool) -> WebhookStatus:
-    if before is WebhookStatus.ERROR and wanted is WebhookStatus.DISABLED:
-        message = "a webhook in status error can only be enabled again (created) or deleted"
-        raise InvalidInput("status", "status.transition", message)
-    if before is WebhookStatus.STARTED and wanted is WebhookStatus.CREATED and not changed:
-        return before
-    return wanted
