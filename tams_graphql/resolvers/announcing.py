@@ -51,6 +51,12 @@ class Announcer:
         self._view = view
         self._edits = edits
         self._stamp = stamp
+        self._read: dict[tuple[str, str], list[Found]] = {}
+
+    def moved(self, edges: Sequence[Found]) -> None:
+        """The command lets `edges` name another source of their member, which no read shows yet."""
+        for edge in edges:
+            self._edges("member_source", edge["member_source_id"]).append(edge)
 
     def flow(self, what: EventType, flow: Flow) -> None:
         """A flow was created, updated or deleted; `flow` as it is now, or was at last."""
@@ -84,9 +90,9 @@ class Announcer:
         `edges`: rows of COLLECTIONS by which a new source collects others; else the stored ones.
         """
         if edges is None:
-            edges = _edges(self._view, "collector_source", source.id)
+            edges = self._edges("collector_source", source.id)
         collection = [_item(one) for one in inferred_collection(source.id, edges)]
-        inward = _edges(self._view, "member_source", source.id)
+        inward = self._edges("member_source", source.id)
         payload = {
             "tags": source.tags,
             "format": source.format.value,
@@ -97,7 +103,7 @@ class Announcer:
 
     def _about_flow(self, what: EventType, flow: Flow, content: Mapping[str, Any]) -> None:
         # An edge to the flow is one to its source: both kinds of collectors are one read.
-        edges = _edges(self._view, "member_source", flow.source_id)
+        edges = self._edges("member_source", flow.source_id)
         own = [edge for edge in edges if edge["member_flow_id"] == flow.id]
         payload = {
             "tags": flow.tags,
@@ -107,6 +113,14 @@ class Announcer:
             **content,
         }
         self._write(what, flow.id, flow.source_id, payload)
+
+    def _edges(self, order: str, source_id: str) -> list[Found]:
+        """Read once, however many events a command has."""
+        key = (order, source_id)
+        if key not in self._read:
+            scan = Scan(table=COLLECTIONS, order=order, prefix=(source_id,))
+            self._read[key] = all_rows(self._view, scan).to_pylist()
+        return self._read[key]
 
     def _write(
         self, what: EventType, flow_id: str | None, source_id: str, payload: Mapping[str, Any]
@@ -135,12 +149,6 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """What can't be made anew from the rest of the row."""
     kept = {name: value for name, value in row.items() if name not in _INTERNAL}
     return {name: value for name, value in kept.items() if value is not None}
-
-
-def _edges(view: View, order: str, source_id: str) -> list[Found]:
-    scan = Scan(table=COLLECTIONS, order=order, prefix=(source_id,))
-    found: list[Found] = all_rows(view, scan).to_pylist()
-    return found
 
 
 def _source_collectors(source_id: str, edges: Sequence[Found]) -> list[str]:

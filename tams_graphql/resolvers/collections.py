@@ -64,11 +64,13 @@ def edit_collection(view: View, edits: Edits, before: Flow | None, after: Flow |
     return edges
 
 
-def move_member(view: View, edits: Edits, flow: Flow) -> None:
-    """Name the new source of `flow` on the edges from the flows that collect it."""
-    for edge in _edges_to(view, flow.id):
+def move_member(view: View, edits: Edits, flow: Flow) -> list[Found]:
+    """Name the new source of `flow` on the edges from the flows that collect it; these edges."""
+    moved = [{**edge, "member_source_id": flow.source_id} for edge in _edges_to(view, flow.id)]
+    for edge in moved:
         key = {name: edge[name] for name in tables.COLLECTIONS.key}
         edits.update(tables.COLLECTIONS, {**key, "member_source_id": flow.source_id})
+    return moved
 
 
 def leave_collections(view: View, edits: Edits, flow_id: str, stamp: Stamp) -> None:
@@ -142,8 +144,7 @@ def _delete_edges(view: View, edits: Edits, collector: str) -> None:
 
 def _edges_to(view: View, member: str) -> list[Found]:
     """The edges to `member`; the command relies on the flows at both ends from here on."""
-    order = tables.COLLECTIONS.orders["member"]
-    scan = Scan(table=tables.COLLECTIONS, order="member", prefix=(member,), columns=order)
+    scan = Scan(table=tables.COLLECTIONS, order="member", prefix=(member,))
     edges: list[Found] = all_rows(view, scan).to_pylist()
     view.rely_on(*(engine.flow(edge["collector_flow_id"]) for edge in edges))
     return edges

@@ -161,16 +161,19 @@ def with_values(flow: Flow, values: Mapping[str, Any], *, cuts_profile: bool = F
 def apply_revision(view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp) -> None:
     """Add to `edits` what turns the metadata of `before` into that of `after`."""
     _check_segments_fit(before, after)
+    announcer = Announcer(view, edits, stamp)
     left, joined, edges = None, None, None
-    if before.source_id != after.source_id or before.format != after.format:
+    if before.source_id != after.source_id:
         left, joined = _move(view, edits, before, after, stamp)
+        announcer.moved(move_member(view, edits, after))
+    elif before.format != after.format:
+        check_format(after, view.get(tables.SOURCES, [(after.source_id,)]).to_pylist()[0])
     changed = changed_columns(before, after)
     if changed is not None:
         edits.update(tables.FLOWS, changed)
     edit_tags(edits, "flow", after.id, before.tags, after.tags)
     if before.source_id != after.source_id or before.flow_collection != after.flow_collection:
         edges = edit_collection(view, edits, before, after)
-    announcer = Announcer(view, edits, stamp)
     if joined is not None:
         announcer.source(EventType.SOURCES_CREATED, joined, edges)
     announcer.flow(EventType.FLOWS_UPDATED, after)
@@ -219,20 +222,14 @@ def relied_on(given: FlowInput) -> list[engine.Aggregate]:
 def _move(
     view: View, edits: Edits, before: Flow, after: Flow, stamp: Stamp
 ) -> tuple[Source | None, Source | None]:
-    """Check the source, or change it; the one that goes, and the one that comes."""
-    if before.source_id == after.source_id:
-        source = view.get(tables.SOURCES, [(after.source_id,)]).to_pylist()
-        check_format(after, source[0])
-        return None, None
+    """Change the source; the one that goes, and the one that comes."""
     view.rely_on(
         engine.source(before.source_id),
         engine.source(after.source_id),
         engine.creation("source", after.source_id),
     )
     left = leave_source(view, edits, before.source_id)
-    joined = join_source(view, edits, after, stamp.now_us)
-    move_member(view, edits, after)
-    return left, joined
+    return left, join_source(view, edits, after, stamp.now_us)
 
 
 def _check_segments_fit(before: Flow, after: Flow) -> None:

@@ -84,7 +84,8 @@ def _all_later(ctx: Context, view: View, edits: Edits, target: Flow, stamp: Stam
     """The flow gets a new timeline; the old one is nobody's."""
     request = request_deletion(ctx, edits, target, target.timerange, stamp, orphaned=True)
     edits.update(FLOWS, emptied(target, later_than(target, stamp.now_us), str(uuid.uuid4())))
-    Announcer(view, edits, stamp).emptied(target, target.timerange)
+    if target.segment_count:
+        Announcer(view, edits, stamp).emptied(target, target.timerange)
     return Deletion(target.segment_count, request)
 
 

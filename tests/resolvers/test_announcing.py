@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 
 from tams_graphql.events.log import EventLog
 from tams_graphql.events.position import START
+from tams_graphql.metadata.engine import Scan, View
 from tams_graphql.model.errors import MediaStoreError
+from tams_graphql.resolvers import announcing
 from tams_graphql.resolvers.composition import Clip
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.deletion_jobs import work_on_deletions
@@ -20,6 +23,7 @@ from tams_graphql.resolvers.flows import (
     set_flow_tag,
     update_flow,
 )
+from tams_graphql.resolvers.reading import all_rows
 from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.resolvers.segments import register_segments
 from tams_graphql.resolvers.sources import set_source_property, set_source_tag
@@ -154,6 +158,21 @@ async def test_collections_are_told_as_they_were_at_the_change(ctx: Context, new
     assert collector.payload["flow"]["collection_json"] == "[]"
 
 
+async def test_a_member_that_moves_is_still_told_as_collected(ctx: Context, news: Any) -> None:
+    await put_flow(ctx, FLOW, video(FLOW, SOURCE))
+    await put_flow(ctx, WHOLE, multi(WHOLE, WHOLE_SOURCE, FLOW))
+    await news()
+    await put_flow(fresh(ctx), FLOW, video(FLOW, uuid4(101)))
+    events = await news()
+    assert told(events) == [
+        ("sources/created", uuid4(101)),
+        ("flows/updated", FLOW),
+        ("sources/deleted", SOURCE),
+    ]
+    assert events[1].payload["flow_collected_by"] == [WHOLE]
+    assert [event.payload["source_collected_by"] for event in events] == [[WHOLE_SOURCE]] * 3
+
+
 async def test_segments_are_told_by_the_hundred(ctx: Context, news: Any) -> None:
     await put_flow(ctx, FLOW, video(FLOW, SOURCE, tags={"camera": "1"}))
     await news()
@@ -220,6 +239,34 @@ async def test_a_deletion_that_goes_on_tells_each_segment_once(ctx: Context, new
     assert [event.payload["timerange"] for event in await news()] == ["[0:0_14:0)"]
     await work_on_deletions(fresh(ctx))
     assert await news() == []
+
+
+async def test_an_empty_flow_loses_no_segments_in_the_background_either(
+    ctx: Context, news: Any
+) -> None:
+    ctx.service = replace(ctx.service, async_delete_segments=0, deletion_grace=0)
+    await put_flow(ctx, FLOW, video(FLOW, SOURCE))
+    await news()
+    await delete_segments(fresh(ctx), FLOW)
+    await work_on_deletions(fresh(ctx))
+    assert await news() == []
+
+
+async def test_who_collects_a_flow_is_read_once_however_many_events_a_change_has(
+    ctx: Context, news: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def counted(view: View, scan: Scan) -> pa.Table:
+        reads.append(scan)
+        return all_rows(view, scan)
+
+    monkeypatch.setattr(announcing, "all_rows", counted)
+    await put_flow(ctx, FLOW, video(FLOW, SOURCE))
+    await news()
+    reads.clear()
+    await recorded(ctx, *(f"[{n}:0_{n + 1}:0)" for n in range(250)))
+    assert (len(await news()), len(reads)) == (3, 1)
 
 
 async def test_a_composed_flow_is_told_with_its_segments(ctx: Context, news: Any) -> None:
