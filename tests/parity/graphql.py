@@ -155,7 +155,8 @@ class Graphql:
     def _post(self, post: Json) -> Json:
         ids = {name: post[name] for name in ("object_id", "init_object_id") if name in post}
         named = {**post, **{name: self._names.actual(one) for name, one in ids.items()}}
-        return dict(words.renamed(named, words.camel))
+        shown: Json = words.renamed(named, words.camel)
+        return shown
 
     def delete_segments(self, flow_id: str, timerange: str | None, object_id: str | None) -> None:
         used = None if object_id is None else self._names.actual(object_id)

@@ -24,8 +24,8 @@ def live_through(
         AssertionError: a store differs from the model.
     """
     done: Counter[str] = Counter()
-    run_state_machine_as_test(  # type: ignore[arg-type]
-        lambda: Operations(opening, done, later=later),
+    run_state_machine_as_test(
+        lambda: Operations(opening, done, later=later),  # type: ignore[arg-type]  # any factory
         settings=settings(
             max_examples=number,
             stateful_step_count=steps,

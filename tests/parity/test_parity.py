@@ -66,7 +66,7 @@ def test_short_histories(tmp_path: Path, engine: str) -> None:
     "settings",
     [pytest.param({}, id="at_once"), pytest.param(EVERY_DELETION_LATER, id="deletions_later")],
 )
-def test_a_history_of_1000_steps(tmp_path: Path, engine: str, settings: dict[str, int]) -> None:
+def test_a_history_of_1000_steps(tmp_path: Path, engine: str, settings: dict[str, Any]) -> None:
     """Whether deletions are done with their answer or go on after it."""
     done: Counter[str] = Counter()
     long: dict[str, Any] = {"number": 1, "steps": 1000, "phases": [Phase.generate]}
