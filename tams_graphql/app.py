@@ -72,10 +72,10 @@ class Server:
             deletion_grace=settings.deletion_grace,
             delete_request_retention=settings.delete_request_retention,
             head_urls_in_rest=settings.head_urls_in_rest,
+            event_retention=settings.event_retention,
             webhook_networks=tuple(settings.webhook_networks),
             webhook_ports=frozenset(settings.webhook_ports),
             webhook_retry_seconds=tuple(settings.webhook_retry_seconds),
-            event_retention=settings.event_retention,
         )
         self.secrets = SealedSecrets(
             load_or_create_secret(settings.secret_key_file or settings.data / "secret_key")

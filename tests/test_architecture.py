@@ -36,7 +36,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tams_graphql.model",
     ),
     "tams_graphql.resolvers": (
-        "tams_graphql.events",
+        "tams_graphql.events.event",
+        "tams_graphql.events.hub",
+        "tams_graphql.events.log",
+        "tams_graphql.events.position",
+        "tams_graphql.events.sending",
+        "tams_graphql.events.signature",
         "tams_graphql.metadata.columns",
         "tams_graphql.metadata.edits",
         "tams_graphql.metadata.engine",
@@ -47,7 +52,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tams_graphql.timeline",
     ),
     "tams_graphql.graphql": (
-        "tams_graphql.events",
+        "tams_graphql.events.event",
+        "tams_graphql.events.hub",
         "tams_graphql.resolvers",
         "tams_graphql.model",
         "tams_graphql.timeline",
@@ -56,7 +62,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tams_graphql.metadata.tables",
     ),
     "rest_compat": (
-        "tams_graphql.events",
+        "tams_graphql.events.event",
+        "tams_graphql.events.hub",
         "tams_graphql.resolvers",
         "tams_graphql.model",
         "tams_graphql.timeline",
@@ -112,6 +119,7 @@ def _parents(name: str) -> bool:
     """Whether `name` only names a package on the way to something allowed."""
     return name in {
         "tams_graphql",
+        "tams_graphql.events",
         "tams_graphql.media",
         "tams_graphql.metadata",
     }

@@ -49,10 +49,10 @@ class Service:
     deletion_grace: int = 5
     delete_request_retention: int = 24 * 3600
     head_urls_in_rest: bool = False
+    event_retention: int = 7 * 24 * 3600
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ports: frozenset[int] = DEFAULT_PORTS
     webhook_retry_seconds: tuple[float, ...] = RETRY_SECONDS
-    event_retention: int = 7 * 24 * 3600
 
 
 def now_us() -> int:

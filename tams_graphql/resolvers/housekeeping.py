@@ -11,6 +11,7 @@ from tams_graphql.resolvers.copies import resume_copies
 from tams_graphql.resolvers.deletion_jobs import work_on_deletions
 from tams_graphql.resolvers.deliveries import trim_deliveries
 from tams_graphql.resolvers.discard import discard_media
+from tams_graphql.resolvers.event_retention import forget_events
 
 ROUND_SECONDS = 1.0
 """How long there is rest between two rounds."""
@@ -24,10 +25,10 @@ _log = logging.getLogger(__name__)
 async def keep_house(make_context: Callable[[], Context]) -> None:
     """Do each of the chores again and again until cancelled; none waits for another."""
     chores = (resume_copies, work_on_deletions, discard_media)
+    seldom = (collect_allocations, forget_events, trim_deliveries)
     await asyncio.gather(
         *(_rounds(chore, make_context) for chore in chores),
-        _rounds(collect_allocations, make_context, RARELY_SECONDS),
-        _rounds(trim_deliveries, make_context, RARELY_SECONDS),
+        *(_rounds(chore, make_context, RARELY_SECONDS) for chore in seldom),
     )
 
 

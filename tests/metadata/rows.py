@@ -82,6 +82,21 @@ def reference_row(object_id: str, flow_id: str, segment_count: int = 1) -> dict[
     }
 
 
+def event_row(event_id: str, **changed: Any) -> dict[str, Any]:
+    """An event as a command gives it: the engine finds its place."""
+    row = {
+        "event_id": event_id,
+        "event_type": "flows/updated",
+        "flow_id": None,
+        "source_id": "source",
+        "actor": None,
+        "payload_json": "{}",
+        "occurred_us": 1,
+        "part_count": 0,
+    }
+    return row | changed
+
+
 async def stored(engine: MetadataEngine, table: Table, *rows: dict[str, Any]) -> None:
     """Insert `rows` in one commit."""
     await engine.commit(lambda view: Changes(answer=None, insert={table: rows}), [])

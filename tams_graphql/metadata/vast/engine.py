@@ -18,7 +18,7 @@ from tams_graphql.metadata.vast.lanes import Lane
 from tams_graphql.metadata.vast.reading import Reading
 from tams_graphql.metadata.vast.selecting import select_in
 from tams_graphql.metadata.vast.semantics.row_conflicts import row_conflicts_hold
-from tams_graphql.metadata.vast.writer import Writer
+from tams_graphql.metadata.vast.writer import Clock, Writer, now_us
 from tams_graphql.model.errors import Unavailable
 
 T = TypeVar("T")
@@ -41,19 +41,25 @@ class VastEngine:
         *,
         threads: int = 16,
         conflict_rows: bool = True,
+        clock: Clock = now_us,
     ) -> None:
         self._cluster = cluster
         self._catalogue = catalogue
         self._densities = Densities()
         self._writer = Writer(
-            cluster, catalogue, lane, self._densities, conflict_rows=conflict_rows
+            cluster, catalogue, lane, self._densities, conflict_rows=conflict_rows, clock=clock
         )
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tams-vast-read")
         self._closed = False
 
     @classmethod
     async def open(
-        cls, target: Target, *, threads: int = 16, conflict_rows: bool = True
+        cls,
+        target: Target,
+        *,
+        threads: int = 16,
+        conflict_rows: bool = True,
+        clock: Clock = now_us,
     ) -> "VastEngine":
         """Open the index at `target`; create or migrate it first where needed.
 
@@ -62,6 +68,7 @@ class VastEngine:
             threads: how many reads may run at the same time.
             conflict_rows: ``False`` leaves out the locking that keeps writers apart; tests show
                 with it that they would notice.
+            clock: microseconds since the Unix epoch, by which events are dated.
 
         Raises:
             SchemaError: the index is newer than this program, or none of ours.
@@ -69,7 +76,9 @@ class VastEngine:
                 has one (`Lane`).
         """
         cluster, catalogue, lane = await asyncio.to_thread(_opened, target)
-        return cls(cluster, catalogue, lane, threads=threads, conflict_rows=conflict_rows)
+        return cls(
+            cluster, catalogue, lane, threads=threads, conflict_rows=conflict_rows, clock=clock
+        )
 
     async def get(
         self, table: Table, keys: Sequence[Key], columns: tuple[str, ...] | None = None

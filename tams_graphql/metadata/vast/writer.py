@@ -15,10 +15,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
 from tams_graphql.metadata.vast.catalogue import Catalogue
@@ -47,6 +47,12 @@ _SPLIT_AFTER = 3
 _TRIES_WITHOUT_ANSWER = 2
 
 T = TypeVar("T")
+Clock: TypeAlias = Callable[[], int]
+
+
+def now_us() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1000
 
 
 class InDoubt(Unavailable):
@@ -83,6 +89,7 @@ class Writer:
         lane: this process's lane.
         densities: shared with the readers.
         conflict_rows: ``False`` leaves the locking out: the deliberately broken build of tests.
+        clock: microseconds since the Unix epoch, by which events are dated.
     """
 
     def __init__(
@@ -93,7 +100,9 @@ class Writer:
         densities: Densities,
         *,
         conflict_rows: bool = True,
+        clock: Clock = now_us,
     ) -> None:
+        self._clock = clock
         self._cluster = cluster
         self._catalogue = catalogue
         self._lane = lane
@@ -193,7 +202,7 @@ class Writer:
         if all(waiting.failure for waiting in done):
             transaction.rollback()
             return done
-        last = view.log(lock)
+        last = view.log(lock, self._clock())
         view.write()
         if last is not None:
             self._lane.advance(transaction, *last)

@@ -8,7 +8,6 @@
 4. Write: for each table one delete, one update for each set of columns, inserts of up to 4 MiB.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -108,8 +107,8 @@ class WriteView(Reading):
             self._clocks |= {one for one in self._relied if "hlc" in one.table.columns}
         return rows + len(changes.events)
 
-    def log(self, lane: Lock) -> tuple[int, int] | None:
-        """Give the events of all commands their places.
+    def log(self, lane: Lock, now_us: int) -> tuple[int, int] | None:
+        """Give the events of all commands their places in `lane`; `now_us` by our clock.
 
         Returns:
             Sequence and clock of the last one; ``None`` if there are none.
@@ -121,7 +120,7 @@ class WriteView(Reading):
             keys.setdefault(one.table, []).append((one.identifier,))
         stored = [self._overlay.stored_values(table, some, "hlc") for table, some in keys.items()]
         heard = [hlc for values in stored for hlc in values if isinstance(hlc, int)]
-        hlc = max(time.time_ns() // 1000, lane.hlc, *heard)
+        hlc = max(now_us, lane.hlc, *heard)
         placed = [
             {**event, "lane": lane.number, "sequence": lane.sequence + n, "hlc": hlc + n}
             for n, event in enumerate(self._events, 1)

@@ -1,6 +1,7 @@
 """Emulators with each of the conflict semantics, and several engines on one index."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ async def open_engine() -> AsyncIterator[Open]:
     """Opens engines as processes of their own would, and closes them in the end."""
     opened: list[VastEngine] = []
 
-    async def open_one(target: Target, **options: bool) -> VastEngine:
+    async def open_one(target: Target, **options: Any) -> VastEngine:
         opened.append(await VastEngine.open(target, threads=2, **options))
         return opened[-1]
 

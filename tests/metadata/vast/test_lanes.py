@@ -37,14 +37,15 @@ def rows(target: Target) -> list[dict[str, Any]]:
 
 
 def given_to_another(target: Target) -> None:
-    """What another process does to a lane whose lease has ended."""
+    """What another process does to a lane whose lease has ended: it takes it, and writes."""
     catalogue = catalogue_of(target)
     transaction = Cluster(target).begin()
     query = Query(table=LANES, columns=LANES.columns, row_ids=True)
     found = select_in(transaction, catalogue)(query).rows
     mine = next(n for n, owner in enumerate(found["owner"].to_pylist()) if owner is not None)
     row = found.slice(mine, 1)
-    changed = {"owner": ["another"], "epoch": [row["epoch"][0].as_py() + 1]}
+    epoch = row["epoch"][0].as_py() + 1
+    changed = {"owner": ["another"], "epoch": [epoch], "commit_id": ["its first"]}
     table = transaction.sdk.table_from_metadata(catalogue[LANES])
     table.update(with_row_ids(LANES, row[ROW_ID], changed))
     transaction.commit()

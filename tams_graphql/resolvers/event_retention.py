@@ -1,0 +1,78 @@
+"""Forgetting events that are older than the operator wants to keep them.
+
+Each lane loses a prefix, and its floor moves up in the same commit: a reader that needed what is
+gone is told so, instead of missing it (ADR 0012).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tams_graphql.metadata.edits import Edits
+from tams_graphql.metadata.engine import Changes, Key, Scan, View, creation
+from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENT_PARTS, EVENTS
+from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.reading import all_rows
+
+AT_ONCE = 1_000
+"""How many events one commit forgets."""
+
+_MOST_LANES = 1_000
+
+
+async def forget_events(ctx: Context) -> int:
+    """Delete the events whose time is over; how many that were.
+
+    Raises:
+        Unavailable: the index did not answer; what is left goes the next time.
+    """
+    before_us = ctx.clock() - ctx.service.event_retention * 1_000_000
+    floors = (await ctx.metadata.page(Scan(table=EVENT_FLOORS, limit=_MOST_LANES))).to_pylist()
+    forgotten = 0
+    for row in floors:
+        forgotten += await _forget_of_lane(ctx, row["lane"], row["sequence"], before_us)
+    return forgotten
+
+
+async def _forget_of_lane(ctx: Context, lane: int, floor: int, before_us: int) -> int:
+    forgotten = 0
+    while old := await _old_ones(ctx, lane, floor, before_us):
+        if not await _forget(ctx, lane, floor, old):
+            break
+        floor, forgotten = old[-1]["sequence"], forgotten + len(old)
+    return forgotten
+
+
+async def _old_ones(ctx: Context, lane: int, floor: int, before_us: int) -> list[dict[str, Any]]:
+    scan = Scan(
+        table=EVENTS,
+        prefix=(lane,),
+        after=(floor,),
+        limit=AT_ONCE,
+        columns=("sequence", "hlc", "event_id", "part_count"),
+    )
+    rows = (await ctx.metadata.page(scan)).to_pylist()
+    # Clocks grow along a lane: what is old is a prefix.
+    return [row for row in rows if row["hlc"] < before_us]
+
+
+async def _forget(ctx: Context, lane: int, floor: int, old: Sequence[dict[str, Any]]) -> bool:
+    """Delete `old`, which come right after `floor`, unless somebody else just did."""
+
+    def command(view: View) -> Changes[bool]:
+        if view.get(EVENT_FLOORS, [(lane,)])["sequence"].to_pylist() != [floor]:
+            return Changes(answer=False)
+        edits = Edits()
+        edits.delete(EVENTS, *((lane, row["sequence"]) for row in old))
+        edits.delete(EVENT_PARTS, *_parts(view, [row for row in old if row["part_count"]]))
+        edits.update(EVENT_FLOORS, {"lane": lane, "sequence": old[-1]["sequence"]})
+        return edits.changes(True)
+
+    return await ctx.metadata.commit(command, [creation("event floor", str(lane))])
+
+
+def _parts(view: View, large: Sequence[dict[str, Any]]) -> list[Key]:
+    keys: list[Key] = []
+    for row in large:
+        scan = Scan(table=EVENT_PARTS, prefix=(row["event_id"],), columns=EVENT_PARTS.key)
+        keys += ((part["event_id"], part["part"]) for part in all_rows(view, scan).to_pylist())
+    return keys

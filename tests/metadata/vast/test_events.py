@@ -1,0 +1,112 @@
+"""Events of several processes on one VAST index: once each, in order, whatever their clocks say."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tams_graphql.metadata import tables
+from tams_graphql.metadata.tables import FLOWS
+from tams_graphql.metadata.vast.cluster import Target
+from tams_graphql.metadata.vast.lanes import Lane
+from tams_graphql.model.errors import Unavailable
+from tests.metadata.rows import flow_row, stored
+from tests.metadata.test_contract_events import change, heads, logged
+from tests.metadata.vast.conftest import Open
+from tests.metadata.vast.test_lanes import COMMIT, given_to_another
+from tests.support.vast import fresh_target
+from tests.vast_emulator.running import Running
+
+MINUTES = 60_000_000
+
+
+def late_by(microseconds: int) -> int:
+    return time.time_ns() // 1000 - microseconds
+
+
+@pytest.fixture
+def disturbed(vast: Running) -> Iterator[Running]:
+    yield vast
+    vast.set_faults()
+
+
+async def test_the_order_of_a_flow_is_that_of_its_changes_not_of_clocks(
+    semantics: Running, open_engine: Open
+) -> None:
+    target = fresh_target(semantics)
+    ahead = await open_engine(target, clock=lambda: late_by(-5 * MINUTES))
+    late = await open_engine(target, clock=lambda: late_by(5 * MINUTES))
+    await stored(ahead, FLOWS, flow_row("flow"), flow_row("other"))
+    for n in range(4):
+        await change(ahead, "flow", f"{n} ahead")
+        await change(late, "flow", f"{n} late")
+    await asyncio.gather(*(change(one, "other", f"{one}") for one in (ahead, late)))
+    events = await logged(late)
+    events.sort(key=lambda event: (event["hlc"], event["lane"], event["sequence"]))
+    mine = [event["event_id"] for event in events if event["flow_id"] == "flow"]
+    assert mine == [f"{n} {who}" for n in range(4) for who in ("ahead", "late")]
+    assert sorted((await heads(late)).values()) == [5, 5]
+
+
+@pytest.mark.parametrize("action", ["drop-before", "drop-after", "conflict"])
+async def test_an_event_is_logged_once_whatever_becomes_of_the_commit(
+    disturbed: Running, target: Target, open_engine: Open, action: str
+) -> None:
+    engine = await open_engine(target)
+    await stored(engine, FLOWS, flow_row("flow"))
+    for n in range(3):
+        disturbed.set_faults({"action": action, "times": 1, **COMMIT})
+        await change(engine, "flow", f"{n}a", f"{n}b")
+    events = await logged(engine)
+    assert [event["event_id"] for event in events] == ["0a", "0b", "1a", "1b", "2a", "2b"]
+    assert [event["sequence"] for event in events] == [1, 2, 3, 4, 5, 6]
+
+
+async def _taken_over_while_in_doubt(
+    disturbed: Running, target: Target, open_engine: Open, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """A commit came to be unnoticed, and then somebody else took the lane."""
+    engine = await open_engine(target)
+    await stored(engine, FLOWS, flow_row("flow"))
+    asked = Lane.committed
+
+    def after_takeover(lane: Lane, commit_id: str) -> bool:
+        given_to_another(target)
+        monkeypatch.setattr(Lane, "committed", asked)
+        return asked(lane, commit_id)
+
+    monkeypatch.setattr(Lane, "committed", after_takeover)
+    rules = [{"action": "drop-after", "times": 1, **COMMIT}]
+    disturbed.set_faults(*rules, {"action": "drop-before", "times": 1, "skip": 1, **COMMIT})
+    with suppress(Unavailable):  # nobody knows, and the caller is told so
+        await change(engine, "flow", "once")
+    return [event["event_id"] for event in await logged(engine)]
+
+
+async def test_who_has_lost_its_lane_does_not_log_twice(
+    disturbed: Running, target: Target, open_engine: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = await _taken_over_while_in_doubt(disturbed, target, open_engine, monkeypatch)
+    assert names == ["once"]
+
+
+async def test_without_the_fence_an_event_is_logged_twice(
+    disturbed: Running, target: Target, open_engine: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deliberately broken build, so that the test above is known to notice."""
+    monkeypatch.setattr(Lane, "_owned", lambda lane, found: found.num_rows == 1)
+    names = await _taken_over_while_in_doubt(disturbed, target, open_engine, monkeypatch)
+    assert names == ["once", "once"]
+
+
+async def test_an_index_of_version_1_gets_an_empty_log(target: Target, open_engine: Open) -> None:
+    from tests.metadata.vast.test_schema import made_by_version_1
+
+    made_by_version_1(target, {"flows": [flow_row("flow")]})
+    engine = await open_engine(target)
+    await change(engine, "flow", "first")
+    (event,) = await logged(engine)
+    assert (event["sequence"], event["event_id"]) == (1, "first")
+    assert (await engine.get(tables.FLOWS, [("flow",)], ("hlc",)))["hlc"][0].as_py() == event["hlc"]
