@@ -73,6 +73,17 @@ class Settings(BaseSettings):
         description="Networks beyond the public internet that webhooks may be sent to (JSON list,"
         ' such as ["10.0.0.0/8"]).',
     )
+    event_poll_seconds: float = Field(
+        0.25,
+        gt=0,
+        le=60,
+        description="How often a server looks for changes that other servers made, in seconds.",
+    )
+    event_retention: int = Field(
+        7 * 24 * 3600,
+        ge=60,
+        description="For how many seconds events can be read again by subscribers that were away.",
+    )
     webhook_ports: list[Port] = Field(
         default_factory=lambda: sorted(DEFAULT_PORTS),
         description="Ports that webhooks may be sent to (JSON list); in webhook_networks: any.",
@@ -92,17 +103,6 @@ class Settings(BaseSettings):
         None,
         description="Certificates (PEM) that receivers of webhooks may have theirs from, besides"
         " the well-known ones.",
-    )
-    event_poll_seconds: float = Field(
-        0.25,
-        gt=0,
-        le=60,
-        description="How often a server looks for changes that other servers made, in seconds.",
-    )
-    event_retention: int = Field(
-        7 * 24 * 3600,
-        ge=60,
-        description="For how many seconds events can be read again by subscribers that were away.",
     )
     storage_label: str = Field("local", description="Label of the embedded storage backend.")
     embedded_storage: bool = Field(

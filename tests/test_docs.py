@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,10 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
+from rest_compat.event_bodies import TRIAL
 from tams_graphql.client.demo import demo
 from tams_graphql.client.film import FilmFormat
 from tams_graphql.client.tams import Server
+from tams_graphql.events.signature import new_secret, sign
 from tams_graphql.model.errors import ANSWERS
+from tams_graphql.model.vocabulary import EventType
 from tams_graphql.settings import Settings
 from tams_graphql.storage_settings import S3BackendSettings
 from tams_graphql.vast_settings import VastSettings
@@ -106,6 +110,26 @@ def test_the_documented_index_on_vast_is_valid_and_complete() -> None:
         assert f"`{field.alias or name}`" in page
     (policy,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     assert {one["Effect"] for one in json.loads(policy)["Statement"]} == {"Allow"}
+
+
+def test_the_documented_verification_takes_what_is_signed_and_nothing_else() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    genuine, secret, now_s = names["is_genuine"], new_secret(), int(time.time())
+    headers = sign(secret, "event-1", now_s, b"{}")
+    assert genuine(secret, headers, b"{}")
+    assert not genuine(secret, headers, b"{ }")
+    assert not genuine(new_secret(), headers, b"{}")
+    assert not genuine(secret, headers | {"webhook-id": "event-2"}, b"{}")
+    assert not genuine(secret, sign(secret, "event-1", now_s - 400, b"{}"), b"{}")
+
+
+def test_every_type_of_event_is_documented() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    for what in (*EventType, TRIAL):
+        assert f"`{what}`" in page
 
 
 def test_every_error_code_is_documented() -> None:

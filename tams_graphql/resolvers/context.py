@@ -52,7 +52,6 @@ class Service:
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ports: frozenset[int] = DEFAULT_PORTS
     webhook_retry_seconds: tuple[float, ...] = RETRY_SECONDS
-    event_retention: int = 7 * 24 * 3600
 
 
 def now_us() -> int:

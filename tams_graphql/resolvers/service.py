@@ -85,6 +85,7 @@ def _described(ctx: Context, said: Mapping[str, str | None]) -> ServiceInfo:
         service_version=ctx.service.version,
         min_object_timeout=ctx.service.min_object_timeout,
         min_presigned_url_timeout=ctx.service.min_presigned_url_timeout,
+        event_stream_mechanisms=() if ctx.sender is None else ({"name": "webhooks"},),
     )
 
 

@@ -13,7 +13,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from tams_graphql.events.event import Event
 from tams_graphql.events.hub import Hub, Subscription, Told
@@ -80,21 +81,19 @@ class Courier:
 
     async def run(self) -> None:
         """Send events as they come, until the webhook is another's, rests, waits, or is gone."""
-        while True:
-            try:
-                await self._follow()
-            except NotMine:
-                return
-            except Stopping:
-                # What was sent is still to be written down: whoever stops this does it.
-                await asyncio.get_running_loop().create_future()
-            except (TooSlow, _OtherFilters):
-                continue
-            except CursorTooOld:
-                await self._skip()
-            except Unavailable as error:
-                _log.info("webhook %s will be served again: %s", self.webhook.id, error)
-                await asyncio.sleep(_AWAY_SECONDS)
+        with suppress(NotMine):
+            while True:
+                try:
+                    await self._follow()
+                except Stopping:
+                    # What was sent is still to be written down: whoever stops this does it.
+                    await asyncio.get_running_loop().create_future()
+                except (TooSlow, _OtherFilters):
+                    continue
+                except CursorTooOld:
+                    await self._skip()
+                except Unavailable as error:
+                    await self._rest(error)
 
     @property
     def progress(self) -> Progress:
@@ -168,7 +167,7 @@ class Courier:
             return
         outcome, attempt = tried
         if outcome.reason is not None:
-            await self._fail(ctx, told.event, outcome, attempt)
+            await self._fail(ctx, webhook, told.event, (outcome, attempt))
             raise NotMine
         self._sent.append(Sent(told.event, DeliveryStatus.DELIVERED, attempt))
         self._passed = told.position
@@ -188,7 +187,10 @@ class Courier:
             raise NotMine
         return webhook
 
-    async def _fail(self, ctx: Context, event: Event, outcome: Outcome, attempt: Attempt) -> None:
+    async def _fail(
+        self, ctx: Context, used: Webhook, event: Event, tried: tuple[Outcome, Attempt]
+    ) -> None:
+        outcome, attempt = tried
         failing_id, failures = self._failing
         failures = failures + 1 if failing_id == event.id else 1
         schedule, chance = ctx.service.webhook_retry_seconds, random.random()  # noqa: S311 - jitter
@@ -203,19 +205,24 @@ class Courier:
             error=_given_up(outcome, failures, attempt),
         )
         async with self._writing:
-            progress = self.progress
+            progress = replace(self.progress, webhook=used)
             await record_failure(ctx, progress, failure)
             self.written(progress)
 
     async def _skip(self) -> None:
-        """Go on with the oldest event that is still there."""
+        """Go on with the oldest event that is still there, if it is not further than that."""
         try:
-            self._passed = await self._hub.log.floors()
-            async with self._writing:
-                await record_skipping(self._make_context(), self.progress)
+            position = later_of(self._passed, await self._hub.log.floors())
+            if position != self._passed:
+                self._passed = position
+                async with self._writing:
+                    await record_skipping(self._make_context(), self.progress)
         except Unavailable as error:
-            _log.info("webhook %s will be served again: %s", self.webhook.id, error)
-            await asyncio.sleep(_AWAY_SECONDS)
+            await self._rest(error)
+
+    async def _rest(self, error: Unavailable) -> None:
+        _log.info("webhook %s will be served again: %s", self.webhook.id, error)
+        await asyncio.sleep(_AWAY_SECONDS)
 
 
 def events_of(webhook: Webhook) -> EventFilter:

@@ -15,6 +15,7 @@ from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Between, Changes, Scan, View, webhook, webhook_queue
 from tams_graphql.metadata.event_tables import WEBHOOK_QUEUES
 from tams_graphql.metadata.tables import WEBHOOKS
+from tams_graphql.model.errors import InvalidInput
 from tams_graphql.model.records import Webhook, WebhookError
 from tams_graphql.model.vocabulary import WebhookStatus
 from tams_graphql.resolvers.context import Context
@@ -248,7 +249,11 @@ def _started(ctx: Context, edits: Edits, hook: Webhook) -> Webhook:
 
 
 def _position(log_id: str, cursor: str) -> Position:
-    return decode_position(log_id, cursor, "position") if cursor else START
+    try:
+        return decode_position(log_id, cursor, "position") if cursor else START
+    except InvalidInput:
+        # Of a log that is no more: of this one it has seen nothing.
+        return START
 
 
 def _waiting(used: Webhook, now: Webhook, failure: Failure, now_us: int) -> Mapping[str, Any]:

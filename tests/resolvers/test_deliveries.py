@@ -6,7 +6,7 @@ import pytest
 
 from tams_graphql.metadata import engine as port
 from tams_graphql.metadata.engine import Changes, View
-from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENTS, WEBHOOK_QUEUES
+from tams_graphql.metadata.event_tables import WEBHOOK_QUEUES
 from tams_graphql.metadata.tables import WEBHOOKS
 from tams_graphql.model.errors import EventGone, InvalidInput, NotFound
 from tams_graphql.model.records import Delivery, DeliveryStatus, Webhook
@@ -21,6 +21,7 @@ from tams_graphql.resolvers.deliveries import (
     waiting_of,
 )
 from tams_graphql.resolvers.delivery_rows import MAX_ATTEMPTS
+from tams_graphql.resolvers.event_retention import forget_events
 from tams_graphql.resolvers.paging import PageRequest
 from tams_graphql.resolvers.webhook_secrets import rotate_secret
 from tests.resolvers.conftest import uuid4
@@ -46,19 +47,6 @@ async def deliveries(
 ) -> list[Delivery]:
     request = PageRequest(**page)
     return list((await list_deliveries(process.context(), webhook.id, request, status)).items)
-
-
-async def forget_events(process: Process) -> None:
-    """As retention does it."""
-    ctx = process.context()
-    heads = await process.hub.log.heads()
-
-    def command(_: View) -> Changes[None]:
-        floors = [{"lane": lane, "sequence": head} for lane, head in heads.items()]
-        keys = [(lane, n) for lane, head in heads.items() for n in range(1, head + 1)]
-        return Changes(answer=None, update={EVENT_FLOORS: floors}, delete={EVENTS: keys})
-
-    await ctx.metadata.commit(command, [])
 
 
 async def test_the_latest_event_comes_first_in_pages_of_one_status(server: Process) -> None:
@@ -136,7 +124,7 @@ async def test_only_the_last_attempts_are_kept(server: Process) -> None:
         assert attempts == [500] * MAX_ATTEMPTS
 
 
-async def test_what_is_not_there_can_not_be_repeated(server: Process) -> None:
+async def test_what_is_not_there_can_not_be_repeated(server: Process, clock: MovableClock) -> None:
     async with receiver() as hook:
         webhook = await registered(server, hook, events=["flows/created"])
         await flow(server, 1)
@@ -150,7 +138,8 @@ async def test_what_is_not_there_can_not_be_repeated(server: Process) -> None:
         for delivery_id in unknown:
             with pytest.raises(NotFound):
                 await redeliver(server.context(), delivery_id)
-        await forget_events(server)
+        clock.advance(server.context().service.event_retention + 24 * 3600)
+        await forget_events(server.context())
         with pytest.raises(EventGone):
             await redeliver(server.context(), delivery.id)
         assert len(hook.arrivals) == 1
@@ -174,7 +163,9 @@ async def test_a_trial_is_sent_whatever_the_webhook_is_like_and_leaves_no_trace(
             await try_webhook(server.context(), uuid4(9))
 
 
-async def test_one_that_events_outlived_says_so_and_goes_on(server: Process) -> None:
+async def test_one_whose_events_were_forgotten_says_so_and_goes_on(
+    server: Process, clock: MovableClock
+) -> None:
     async with receiver("410") as hook:
         webhook = await registered(server, hook, events=["flows/created"])
         await flow(server, 1)
@@ -182,7 +173,8 @@ async def test_one_that_events_outlived_says_so_and_goes_on(server: Process) -> 
         await server.idle()
         await flow(server, 2)
         await server.idle()
-        await forget_events(server)
+        clock.advance(server.context().service.event_retention + 24 * 3600)
+        await forget_events(server.context())
         await change(server, webhook, status="created")
         await server.idle()
         await flow(server, 3)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tams_graphql.events.http_sender import HttpSender
 from tams_graphql.media.store import MediaStores, StorageBackend
 from tams_graphql.metadata.engine import MetadataEngine
 from tams_graphql.model.errors import InvalidInput
@@ -55,6 +56,13 @@ async def test_the_service_describes_itself(stores: MediaStores, engine: Metadat
         min_presigned_url_timeout=900,
         event_stream_mechanisms=(),
     )
+
+
+async def test_webhooks_are_named_where_events_are_sent(ctx: Context) -> None:
+    assert (await service_info(ctx)).event_stream_mechanisms == ()
+    ctx.sender = HttpSender()
+    assert (await service_info(ctx)).event_stream_mechanisms == ({"name": "webhooks"},)
+    await ctx.sender.close()
 
 
 async def told(ctx: Context) -> tuple[str | None, str | None]:

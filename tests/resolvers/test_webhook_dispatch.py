@@ -13,7 +13,6 @@ from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.flows import delete_flow, put_flow
 from tams_graphql.resolvers.segment_deletion import delete_segments
 from tams_graphql.resolvers.segments import register_segments
-from tams_graphql.resolvers.webhook_progress import LEASE_US
 from tests.resolvers.conftest import multi, uuid4
 from tests.resolvers.segment_stories import allocated, post, recorded
 from tests.resolvers.webhook_fixtures import clock, other, server
@@ -219,59 +218,6 @@ async def test_an_address_that_is_refused_when_it_is_connected_to_says_so(
         assert hook.arrivals == []
 
 
-async def test_after_a_crash_the_same_event_comes_with_the_same_id(
-    server: Process, other: Process, clock: MovableClock
-) -> None:
-    async with receiver() as hook:
-        webhook = await registered(server, hook, events=["flows/created"])
-        await server.round()
-        await flow(server, 1)
-        await server.until(lambda: server.has_sent(webhook), turn=False)
-        await server.kill()
-        assert await deliveries_of(other, webhook) == []
-        await other.idle()
-        assert len(hook.arrivals) == 1
-        clock.advance(LEASE_US / 1e6)
-        await other.until(lambda: len(hook.arrivals) == 2)
-        await other.idle()
-        assert hook.ids[0] == hook.ids[1]
-        assert await deliveries_of(other, webhook) == [("delivered", [200])]
-
-
-async def test_two_processes_share_and_one_that_stops_lets_go_at_once(
-    server: Process, other: Process
-) -> None:
-    async with receiver() as hook:
-        for _ in range(12):
-            await registered(server, hook, events=["flows/created"])
-        for process in (server, other):
-            await process.round()
-        assert [len(one.dispatch.serving) for one in (server, other)] == [8, 4]
-        await flow(server, 1)
-        await server.until(lambda: len(hook.arrivals) == 12, other)
-        await server.stop()
-        await flow(other, 2)
-        await other.until(lambda: len(hook.arrivals) == 24)
-        await other.idle()
-        assert len(other.dispatch.serving) == 12
-        assert sorted(map(hook.ids.count, set(hook.ids))) == [12, 12]
-
-
-async def test_who_is_no_longer_the_owner_sends_nothing(
-    server: Process, other: Process, clock: MovableClock
-) -> None:
-    async with receiver() as hook:
-        await registered(server, hook, events=["flows/created"])
-        await server.round()
-        clock.advance(LEASE_US / 1e6 + 1)
-        await other.round()
-        await flow(server, 1)
-        await other.until(lambda: len(hook.arrivals) == 1)
-        await server.idle()
-        await other.idle()
-        assert (len(hook.arrivals), len(server.dispatch.serving)) == (1, 0)
-
-
 async def test_a_slow_receiver_delays_no_other(server: Process) -> None:
     async with receiver() as slow, receiver() as quick:
         slow.open.clear()
@@ -351,20 +297,6 @@ async def test_what_changes_nothing_and_what_is_refused_is_not_told(server: Proc
         assert hook.types == ["flows/segments_added"]
         (segment,) = hook.arrivals[0].body["event"]["segments"]
         assert (segment["object_id"], segment["timerange"]) == ("a", "[0:0_1:0)")
-
-
-async def test_a_quiet_webhook_keeps_up_with_the_log(server: Process, clock: MovableClock) -> None:
-    async with receiver() as hook:
-        webhook = await registered(server, hook, events=["sources/deleted"])
-        await flow(server, 1)
-        await server.idle()
-        clock.advance(LEASE_US / 2e6)
-        await server.idle()
-        queue = await queue_of(server, webhook)
-        log = server.hub.log
-        assert queue["position"] == await log.cursor(await log.heads())
-        assert queue["due_us"] > clock() + LEASE_US / 2
-        assert hook.arrivals == []
 
 
 async def test_a_removed_webhook_leaves_nothing_behind(
