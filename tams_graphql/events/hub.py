@@ -18,7 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from tams_graphql.events.event import Event
-from tams_graphql.events.log import EventLog
+from tams_graphql.events.log import Batch, EventLog
 from tams_graphql.events.position import START, Position
 from tams_graphql.model.errors import CursorTooOld, Stopping, TooSlow, Unavailable
 
@@ -103,7 +103,11 @@ class Subscription:
             self.end(partial(TooSlow, f"more than {self._capacity} events waited"))
             return
         # A client's cursor may be ahead of this process's hub in other lanes.
-        self._waiting.append(Told(event, _later(told.position, self._seen)))
+        after = _later(told.position, self._seen)
+        if not self._waiting:
+            # Whoever is cut off need not go back to when there last was something for it.
+            self._told = {**after, event.lane: event.sequence - 1}
+        self._waiting.append(Told(event, after))
         self._news.set()
 
     def end(self, reason: Callable[[str], Exception]) -> None:
@@ -242,16 +246,19 @@ class Hub:
                 self._position = await self.log.heads()
             except Unavailable as error:
                 _log.info("the event log can't be read yet: %s", error)
-                await asyncio.sleep(self._poll_seconds)
+            except Exception:  # noqa: BLE001 - the edge of this task
+                # Without the hub nobody would ever be told anything.
+                _log.exception("the hub failed to read the event log")
             else:
                 self._started.set()
                 return
+            await asyncio.sleep(self._poll_seconds)
 
     async def _round(self) -> None:
         try:
             heads = await self.log.heads()
             while _is_ahead(heads, self._position):
-                self._tell((await self.log.read(self._position, heads)).events)
+                self._tell(await self.log.read(self._position, heads))
         except Unavailable as error:
             _log.info("the event log will be read again: %s", error)
         except CursorTooOld as error:
@@ -262,12 +269,13 @@ class Hub:
                 one.end(lambda _: CursorTooOld(oldest))
             self._position = await self.log.floors()
 
-    def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
+    def _tell(self, batch: Batch) -> None:
+        for event in batch.events:
             self._position = {**self._position, event.lane: event.sequence}
             told = Told(event, self._position)
             for one in self._concerned(event):
                 one.offer(told)
+        self._position = batch.position
 
     def _concerned(self, event: Event) -> list[Subscription]:
         if event.flow_id is None:

@@ -11,6 +11,7 @@ it has been too slow.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,8 @@ from tams_graphql.model.errors import CursorTooOld, InvalidInput
 READ_AT_ONCE = 500
 """How many events of a lane one read fetches."""
 
+_log = logging.getLogger(__name__)
 _MOST_LANES = 1000
-_MOST_PARTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,11 @@ class EventLog:
                 raise await self._too_old()
         found = _merged(lanes, upto)
         parts = await self._parts(found)
-        events = [event_from_row(row, parts.get(row["event_id"], "")) for row in found]
-        return Batch(events, {**after, **{event.lane: event.sequence for event in events}})
+        if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in found):
+            # They were there with their event, and have been deleted with it since.
+            raise await self._too_old()
+        events = [event for row in found if (event := _read(row, parts)) is not None]
+        return Batch(events, {**after, **{row["lane"]: row["sequence"] for row in found}})
 
     async def _sequences(self, table: Any) -> Position:
         scan = Scan(table=table, limit=_MOST_LANES, columns=("lane", "sequence"))
@@ -125,15 +129,25 @@ class EventLog:
     async def _too_old(self) -> CursorTooOld:
         return CursorTooOld(await self.cursor(await self.floors()))
 
-    async def _parts(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-        large = [(row["event_id"],) for row in rows if row["part_count"]]
-        if not large:
+    async def _parts(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+        counts = {row["event_id"]: row["part_count"] for row in rows if row["part_count"]}
+        if not counts:
             return {}
-        scan = Scan(table=EVENT_PARTS, limit=_MOST_PARTS)
-        texts: dict[str, str] = {}
-        for row in (await self._metadata.first_per_key(scan, large)).to_pylist():
-            texts[row["event_id"]] = texts.get(row["event_id"], "") + row["payload_json"]
+        scan = Scan(table=EVENT_PARTS, limit=max(counts.values()))
+        found = await self._metadata.first_per_key(scan, [(event_id,) for event_id in counts])
+        texts: dict[str, list[str]] = {}
+        for row in found.to_pylist():
+            texts.setdefault(row["event_id"], []).append(row["payload_json"])
         return texts
+
+
+def _read(row: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> Event | None:
+    """The event of `row`; ``None`` if this program can't read it, which must not hold up others."""
+    try:
+        return event_from_row(row, "".join(parts.get(row["event_id"], ())))
+    except ValueError:
+        _log.exception("event %s can't be read and is passed over", row["event_id"])
+        return None
 
 
 def _merged(lanes: Sequence[Sequence[Mapping[str, Any]]], upto: Position) -> list[Any]:

@@ -11,7 +11,6 @@ from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Changes, Key, Scan, View, creation
 from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENT_PARTS, EVENTS
 from tams_graphql.resolvers.context import Context
-from tams_graphql.resolvers.reading import all_rows
 
 AT_ONCE = 1_000
 """How many events one commit forgets."""
@@ -63,16 +62,12 @@ async def _forget(ctx: Context, lane: int, floor: int, old: Sequence[dict[str, A
             return Changes(answer=False)
         edits = Edits()
         edits.delete(EVENTS, *((lane, row["sequence"]) for row in old))
-        edits.delete(EVENT_PARTS, *_parts(view, [row for row in old if row["part_count"]]))
+        edits.delete(EVENT_PARTS, *_parts(old))
         edits.update(EVENT_FLOORS, {"lane": lane, "sequence": old[-1]["sequence"]})
         return edits.changes(True)
 
     return await ctx.metadata.commit(command, [creation("event floor", str(lane))])
 
 
-def _parts(view: View, large: Sequence[dict[str, Any]]) -> list[Key]:
-    keys: list[Key] = []
-    for row in large:
-        scan = Scan(table=EVENT_PARTS, prefix=(row["event_id"],), columns=EVENT_PARTS.key)
-        keys += ((part["event_id"], part["part"]) for part in all_rows(view, scan).to_pylist())
-    return keys
+def _parts(old: Sequence[dict[str, Any]]) -> list[Key]:
+    return [(row["event_id"], part) for row in old for part in range(row["part_count"])]
