@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
@@ -52,6 +52,7 @@ class Service:
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ports: frozenset[int] = DEFAULT_PORTS
     webhook_retry_seconds: tuple[float, ...] = RETRY_SECONDS
+    event_retention: int = 7 * 24 * 3600
 
 
 def now_us() -> int:
@@ -95,3 +96,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.loaders = Loaders(self.metadata)
+
+    def renewed(self) -> "Context":
+        """The same for later: it remembers nothing of what this one has read."""
+        return replace(self)
