@@ -111,8 +111,15 @@ class Lane:
         )
 
     def advance(self, transaction: Transaction, sequence: int, hlc: int) -> None:
-        """Name the last event of the lane, in a transaction that has its `lock`."""
+        """Name the last event of the lane, in a transaction that has its `lock`.
+
+        Raises:
+            TransactionLost: somebody took the lane just before it was locked, which shows as late
+                as here where reads are of the latest commit.
+        """
         found = self._rows(transaction, self._number)
+        if not self._owned(found):
+            raise TransactionLost("the lane has another owner")
         self._write(transaction, found, sequence=sequence, hlc=hlc)
 
     def committed(self, commit_id: str) -> bool:

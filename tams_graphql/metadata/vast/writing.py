@@ -167,7 +167,11 @@ class WriteView(Reading):
     def _read_along(self, table: Table, identifiers: list[str]) -> None:
         if table not in _ALONG:
             return
-        self._overlay.get(table, [(identifier,) for identifier in identifiers])
+        rows = self._overlay.get(table, [(identifier,) for identifier in identifiers])
+        if table is tables.FLOWS and len(rows) > 1:
+            # Each event of a flow tells who collects it; several commands ask in one query.
+            sources = dict.fromkeys(row["source_id"] for row in rows)
+            self._overlay.read_alike(tables.COLLECTIONS, "member_source_id", list(sources))
         if (along := _ALONG[table]) is not None:
             self._overlay.read_partitions(along, identifiers)
 
@@ -199,10 +203,10 @@ def _by_columns(touched: Sequence[Touched]) -> Iterator[tuple[list[str], list[To
 
 
 def insertable(rows: pa.Table) -> Iterator[pa.Table]:
-    """`rows` in parts that one insert can take."""
-    if not rows.num_rows:
-        return
-    each = max(1, rows.nbytes // rows.num_rows)
-    most = max(1, _MOST_BYTES // each)
-    for first in range(0, rows.num_rows, most):
-        yield rows.slice(first, most)
+    """`rows` in parts that one insert can take; large rows may stand beside small ones."""
+    if rows.num_rows > 1 and rows.nbytes > _MOST_BYTES:
+        half = rows.num_rows // 2
+        yield from insertable(rows.slice(0, half))
+        yield from insertable(rows.slice(half))
+    elif rows.num_rows:
+        yield rows

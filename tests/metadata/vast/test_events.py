@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tams_graphql.metadata import tables
 from tams_graphql.metadata.tables import FLOWS
-from tams_graphql.metadata.vast.cluster import Target
+from tams_graphql.metadata.vast.cluster import Target, Transaction
 from tams_graphql.metadata.vast.lanes import Lane
 from tams_graphql.model.errors import Unavailable
 from tests.metadata.rows import flow_row, stored
@@ -110,3 +112,30 @@ async def test_an_index_of_version_1_gets_an_empty_log(target: Target, open_engi
     (event,) = await logged(engine)
     assert (event["sequence"], event["event_id"]) == (1, "first")
     assert (await engine.get(tables.FLOWS, [("flow",)], ("hlc",)))["hlc"][0].as_py() == event["hlc"]
+
+
+@pytest.mark.parametrize("kind", ["at once", "between reading the lane and locking it"])
+async def test_who_takes_a_lane_over_is_never_written_beside(
+    semantics: Running, open_engine: Open, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Sequences have neither gaps nor twins, even where reads are of the latest commit."""
+    target = fresh_target(semantics)
+    engine = await open_engine(target)
+    await stored(engine, FLOWS, flow_row("flow"))
+    await change(engine, "flow", "before")
+    written = Lane._write
+
+    def after_takeover(lane: Lane, transaction: Transaction, row: pa.Table, **changed: Any) -> None:
+        monkeypatch.setattr(Lane, "_write", written)
+        given_to_another(target)
+        written(lane, transaction, row, **changed)
+
+    if kind == "at once":
+        given_to_another(target)
+    else:
+        monkeypatch.setattr(Lane, "_write", after_takeover)
+    await change(engine, "flow", "after")
+    events = await logged(engine)
+    lanes = [event["lane"] for event in events]
+    assert sorted(event["event_id"] for event in events) == ["after", "before"]
+    assert len(set(lanes)) == 2

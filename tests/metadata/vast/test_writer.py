@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tams_graphql.metadata import tables
@@ -12,6 +13,7 @@ from tams_graphql.metadata.vast import writer
 from tams_graphql.metadata.vast.cluster import Cluster, Target, Transaction
 from tams_graphql.metadata.vast.lanes import Lane
 from tams_graphql.metadata.vast.writer import InDoubt
+from tams_graphql.metadata.vast.writing import insertable
 from tams_graphql.model.errors import Unavailable
 from tests.metadata.rows import flow_row, segment_row, stored
 from tests.metadata.test_contract_commit import counted_up, read_flow
@@ -153,6 +155,16 @@ async def test_thousands_of_rows_go_out_in_few_requests(
     )
     assert vast.take_requests()["POST rows"] <= 2
     assert await engine.count(Scan(table=tables.SEGMENTS)) == 3_000
+
+
+@pytest.mark.parametrize("large", [[0, 1], [1, 0]])
+def test_no_insert_is_too_large_where_large_rows_stand_beside_small_ones(large: list[int]) -> None:
+    texts = ["x" * (90_000 if one else 10) for one in large for _ in range(200)]
+    rows = pa.table({"text": texts})
+    parts = list(insertable(rows))
+    assert pa.concat_tables(parts) == rows
+    assert max(part.nbytes for part in parts) <= 4 * 1024**2
+    assert [*insertable(rows.slice(0, 0))] == []
 
 
 async def test_nothing_is_left_open(vast: Running, engine: MetadataEngine) -> None:
