@@ -68,7 +68,7 @@ WEBHOOK_QUEUES = Table(
 delivered, or is not for this webhook (empty: nothing yet). ``due_us``: when somebody should look
 at it, null while it is disabled or in error; whoever works on it, the ``owner``, keeps moving that
 ahead.
-``failed_attempts``: of the event ``failing_event_id``, which is next."""
+``failed_attempts``: in a row; ``failing_event_id``: the last time."""
 
 WEBHOOK_DELIVERIES = Table(
     "webhook_deliveries",

@@ -64,15 +64,19 @@ class Mark:
 
 
 class Courier:
-    """Serves one webhook, in one task, until somebody else has to."""
+    """Serves one webhook, in one task, until somebody else has to.
+
+    One that is `finishing` ends after the event that it is just sending.
+    """
 
     def __init__(self, make_context: Callable[[], Context], hub: Hub, taken: Taken) -> None:
         self.webhook = taken.webhook
         self.owner = taken.owner
         self.written_us = make_context().clock()
+        self.finishing = False
         self._make_context = make_context
         self._hub = hub
-        self._failing = (taken.failing_id, taken.failures)
+        self._failing_id, self._failures = taken.failing_id, taken.failures
         self._passed = taken.position
         self._sent: list[Sent] = []
         self._following: Subscription | None = None
@@ -99,7 +103,13 @@ class Courier:
     def progress(self) -> Progress:
         """How far it is."""
         sent = tuple(self._sent)
-        return Progress(webhook=self.webhook, owner=self.owner, position=self._passed, sent=sent)
+        return Progress(
+            webhook=self.webhook,
+            owner=self.owner,
+            position=self._passed,
+            failing_id=self._failing_id,
+            sent=sent,
+        )
 
     @property
     def has_unwritten(self) -> bool:
@@ -130,6 +140,10 @@ class Courier:
             self._passed = later_of(self._passed, mark.position)
         return True
 
+    def turn(self, webhook: Webhook) -> None:
+        """From now on it wants other events: what it did not take may not be among them."""
+        self.webhook, self._failing_id, self._failures = webhook, None, 0
+
     async def write(self) -> bool:
         """Write down what was sent; whether the webhook is still this one's."""
         async with self._writing:
@@ -152,6 +166,8 @@ class Courier:
                     self._sending = True
                     await self._bring(told)
                     self._sending = False
+                    if self.finishing:
+                        raise NotMine
             finally:
                 self._following, self._sending = None, False
 
@@ -159,7 +175,7 @@ class Courier:
         ctx = self._make_context()
         webhook = await self._current(ctx)
         if not self.seen(webhook, None):
-            self.webhook = webhook
+            self.turn(webhook)
             raise _OtherFilters
         tried = await deliver_event(ctx, webhook, told.event)
         if tried is None:
@@ -171,6 +187,8 @@ class Courier:
             raise NotMine
         self._sent.append(Sent(told.event, DeliveryStatus.DELIVERED, attempt))
         self._passed = told.position
+        if told.event.id == self._failing_id:
+            self._failing_id, self._failures = None, 0
         if len(self._sent) >= UNWRITTEN and not await self.write():
             raise NotMine
 
@@ -191,8 +209,7 @@ class Courier:
         self, ctx: Context, used: Webhook, event: Event, tried: tuple[Outcome, Attempt]
     ) -> None:
         outcome, attempt = tried
-        failing_id, failures = self._failing
-        failures = failures + 1 if failing_id == event.id else 1
+        failures = self._failures + 1
         schedule, chance = ctx.service.webhook_retry_seconds, random.random()  # noqa: S311 - jitter
         wait_us = retry_delay_us(failures, schedule, outcome.retry_after_s, chance)
         if outcome.gone:

@@ -37,6 +37,9 @@ from tams_graphql.resolvers.webhook_rows import webhook_from_row
 ROUND_SECONDS = 0.5
 """How long there is rest between two rounds."""
 
+FINISH_SECONDS = 2.0
+"""How long what is being sent may take when the process stops; then it will be sent again."""
+
 TAKEN_AT_FIRST = 8
 """How many webhooks a process takes in a round; it may take as many again as it has already."""
 
@@ -88,8 +91,13 @@ class Dispatch:
         await self._take(ctx)
 
     async def close(self) -> None:
-        """Stop all couriers, and let go of their webhooks."""
+        """Stop all couriers, after what they are just sending, and let go of their webhooks."""
         couriers = list(self._couriers.values())
+        for one in couriers:
+            one.finishing = True
+        await self.stop(*(one.webhook.id for one in couriers if one.is_idle))
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=FINISH_SECONDS)
         await self.stop(*self._couriers)
         try:
             await record(self._make_context(), [one.progress for one in couriers], release=True)
@@ -136,7 +144,7 @@ class Dispatch:
         """Follow the log with other filters; one who is sending finds out by himself."""
         if courier.is_idle:
             await self.stop(webhook.id)
-            courier.webhook = webhook
+            courier.turn(webhook)
             self._begin(courier)
 
     async def _take(self, ctx: Context) -> None:

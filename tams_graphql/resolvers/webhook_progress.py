@@ -39,7 +39,8 @@ class NotMine(Exception):
 class Taken:
     """A webhook that is now `owner`'s to serve, from `position` on.
 
-    `failures`: how often in a row the event `failing_id`, which comes next, was not taken.
+    `failures`: how often in a row an event was not taken, `failing_id` the last time. That one
+    comes next, or after events of other flows, which have no order with it.
     """
 
     webhook: Webhook
@@ -51,11 +52,15 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far `owner` is with a webhook, and what it has sent that is not written down yet."""
+    """How far `owner` is with a webhook, and what it has sent that is not written down yet.
+
+    `failing_id`: the event that was not taken the last time, and has not been since.
+    """
 
     webhook: Webhook
     owner: str
     position: Position
+    failing_id: str | None
     sent: Sequence[Sent] = ()
 
 
@@ -215,8 +220,9 @@ async def _record(ctx: Context, progress: Sequence[Progress], *, release: bool) 
             if release:
                 news |= {"owner": None, "due_us": now_us}
             if one.sent:
-                news |= UNFAILED
                 note_sent(view, edits, one.webhook, one.sent, now_us)
+            if one.failing_id is None:
+                news |= UNFAILED
             edits.update(WEBHOOK_QUEUES, {"webhook_id": one.webhook.id, **news})
         return edits.changes(lost)
 

@@ -3,7 +3,7 @@
 - A new webhook gets what happens from its registration on.
 - One that is disabled rests; enabled again, it goes on with what happens then.
 - One that failed rests, too; enabled again, it goes on where it stopped.
-- One that waits before it tries again does so at once if its URL or its key changes.
+- One that waits before it tries again does so at once if its URL, key or filters change.
 """
 
 from collections.abc import Mapping
@@ -72,18 +72,15 @@ def follow_change(view: View, edits: Edits, before: Webhook, after: Webhook, at:
         news = {"due_us": at.now_us, "owner": None, **UNFAILED}
         if before.status is WebhookStatus.DISABLED:
             news["position"] = at.cursor
-    elif _leads_elsewhere(before, after) and _waits(view, after.id):
+    elif _changes_what_is_sent(before, after) and _waits(view, after.id):
         news = {"due_us": at.now_us, **UNFAILED}
     if news:
         edits.update(WEBHOOK_QUEUES, {"webhook_id": after.id, **news})
 
 
-def _leads_elsewhere(before: Webhook, after: Webhook) -> bool:
-    return (before.url, before.api_key_name, before.sealed_key) != (
-        after.url,
-        after.api_key_name,
-        after.sealed_key,
-    )
+def _changes_what_is_sent(before: Webhook, after: Webhook) -> bool:
+    of_owner = ("url", "api_key_name", "sealed_key", "events", "filters")
+    return any(getattr(before, name) != getattr(after, name) for name in of_owner)
 
 
 def _waits(view: View, webhook_id: str) -> bool:

@@ -122,9 +122,9 @@ async def test_what_is_not_taken_is_sent_again_by_the_schedule(
     server: Process, clock: MovableClock
 ) -> None:
     async with receiver("500", "302", "200") as hook:
-        webhook = await registered(server, hook, events=["flows/created"])
+        webhook = await registered(server, hook, events=["flows/created", "flows/updated"])
         await flow(server, 1)
-        await flow(server, 2)
+        await flow(server, 1, label="renamed")
         for number, wait_s in ((1, 1), (2, 5)):
             await server.until(lambda number=number: len(hook.arrivals) == number)  # type: ignore[misc]
             await server.idle()
@@ -161,9 +161,9 @@ async def test_a_receiver_that_asks_for_it_is_left_alone_for_longer(
 
 async def test_gone_is_the_end_until_the_webhook_is_enabled_again(server: Process) -> None:
     async with receiver("410") as hook:
-        webhook = await registered(server, hook, events=["flows/created"])
+        webhook = await registered(server, hook, events=["flows/created", "flows/updated"])
         await flow(server, 1)
-        await flow(server, 2)
+        await flow(server, 1, label="renamed")
         await server.until(lambda: len(hook.arrivals) == 1)
         await server.idle()
         failed = await webhook_of(server, webhook)

@@ -1,5 +1,7 @@
 """Processes that share webhooks: one crashes, one stops, one is too slow; nothing is lost."""
 
+import asyncio
+
 from tams_graphql.resolvers.webhook_progress import LEASE_US
 from tests.resolvers.webhook_fixtures import clock, other, server
 from tests.resolvers.webhook_stories import (
@@ -51,6 +53,26 @@ async def test_two_processes_share_and_one_that_stops_lets_go_at_once(
         await other.idle()
         assert len(other.dispatch.serving) == 12
         assert sorted(map(hook.ids.count, set(hook.ids))) == [12, 12]
+
+
+async def test_what_is_being_sent_when_a_process_stops_is_not_sent_again(
+    server: Process, other: Process
+) -> None:
+    async with receiver() as hook:
+        webhook = await registered(server, hook, events=["flows/created", "flows/updated"])
+        hook.open.clear()
+        await flow(server, 1)
+        await flow(server, 1, label="renamed")
+        await server.until(lambda: len(hook.arrivals) == 1)
+        stopping = asyncio.ensure_future(server.stop())
+        await asyncio.sleep(0.05)
+        assert not stopping.done()
+        hook.open.set()
+        await stopping
+        assert await deliveries_of(other, webhook) == [("delivered", [200])]
+        await other.until(lambda: len(hook.arrivals) == 2)
+        await other.idle()
+        assert hook.types == ["flows/created", "flows/updated"]
 
 
 async def test_who_is_no_longer_the_owner_sends_nothing(
