@@ -71,6 +71,7 @@ async def test_a_subscription_runs_until_it_is_stopped(tmp_path: Path) -> None:
     async with serving(tmp_path) as (api, base_url), visiting(f"{base_url}/graphql") as visit:
         page = visit.page
         await page.get_by_role("tab", name="Follow").click()
+        await page.wait_for_timeout(1_500)  # GraphiQL looks at a tab's operations after a pause
         await page.get_by_label("Execute query").click()
         await page.get_by_label("Stop query").wait_for()
         await _until_followed(api)

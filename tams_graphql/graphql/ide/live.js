@@ -22,7 +22,7 @@
       segments(last: $shown) { nodes { timerange start end objectId } }
     }
   }`;
-  let following = null;
+  let current = null;
   let segments = [];
 
   async function ask(query, variables) {
@@ -37,18 +37,20 @@
   }
 
   async function show(flowId) {
-    following?.return();
-    const mine = (following = { return() {} });
+    current?.stop();
+    const mine = (current = { stop() {} });
     let cursor = null;
-    for (let pause = 250; following === mine || mine.stream === following; pause = Math.min(pause * 2, 10000)) {
+    for (let pause = 250; mine === current; pause = Math.min(pause * 2, 10_000)) {
       try {
         cursor ??= await begin(flowId);
-        mine.stream = following = window.TAMS_FOLLOW(GRAPHQL, {
+        if (mine !== current) return;
+        const results = window.TAMS_FOLLOW(GRAPHQL, {
           query: EVENTS,
           variables: { flowId, after: cursor },
         });
+        mine.stop = () => results.return();
         state("live", "live");
-        for await (const { data, errors } of mine.stream) {
+        for await (const { data, errors } of results) {
           if (errors) throw Object.assign(new Error(errors[0].message), errors[0].extensions);
           cursor = data.events.cursor;
           pause = 250;
@@ -56,9 +58,8 @@
         }
       } catch (error) {
         if (error.code === "CURSOR_TOO_OLD") cursor = null;
-        state("lost", `${error.message}; trying again`);
+        if (mine === current) state("lost", `${error.message}; trying again`);
       }
-      if (following !== mine.stream && following !== mine) return;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
