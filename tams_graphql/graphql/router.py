@@ -29,7 +29,7 @@ from strawberry.types.unset import UNSET
 
 from tams_graphql.graphql.context import OperationContext
 from tams_graphql.graphql.errors import fully_typed
-from tams_graphql.graphql.ide import add_ide_assets, ide_page
+from tams_graphql.graphql.ide import add_ide_assets, ide_page, live_page
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.schema import make_schema
 from tams_graphql.graphql.sse import EVENT_STREAM, EventStream
@@ -76,6 +76,7 @@ def graphql_router(
     )
     if ide:
         add_ide_assets(router, f"{PATH}/assets")
+        router.add_api_route("/live", live_page, include_in_schema=False)
 
     @router.api_route(PATH, methods=_NOT_ALLOWED, include_in_schema=False)
     async def not_allowed(request: Request) -> Response:

@@ -39,6 +39,7 @@ MESSAGE_BYTES = 8 * 1024 * 1024
 
 _SERVICE_RESTART = 1012
 _TOO_BIG = 1009
+_PARTING_SECONDS = 0.1
 _LONGEST_REASON = 123
 _LONGEST_ID = 256
 
@@ -133,6 +134,8 @@ class Connection(BaseGraphQLTransportWSHandler[OperationContext, None]):
         await self.streams.stopping.wait()
         if self._tasks:
             await asyncio.wait(self._tasks)
+            # Clients take for broken off what was complete in the instant of the closing.
+            await asyncio.sleep(_PARTING_SECONDS)
         with suppress(WebSocketDisconnected):
             await self.websocket.close(_SERVICE_RESTART, "the server stops")
 

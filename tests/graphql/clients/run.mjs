@@ -13,8 +13,6 @@ const makeClient = {
     createWs({
       url: `${server.replace("http", "ws")}/graphql`,
       webSocketImpl: WebSocket,
-      retryAttempts: 0,
-      lazyCloseTimeout: 60_000,
       on: { closed: (event) => print({ closed: event.code }) },
     }),
   sse: () => createSse({ url: `${server}/graphql`, retryAttempts: 0 }),
@@ -29,7 +27,7 @@ function run({ id, query, variables }) {
     { query, variables },
     {
       next: (result) => print({ id, next: result }),
-      error: (error) => print({ id, error: Array.isArray(error) ? error : `${error.message ?? error}` }),
+      error: (error) => print({ id, error: Array.isArray(error) ? error : `${error.message || error.code || error}` }),
       complete: () => print({ id, complete: true }),
     },
   );
@@ -46,4 +44,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     print({ reconnected: true });
   }
 }
-await client.dispose();
+client.dispose();
+process.exit(0);
