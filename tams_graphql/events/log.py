@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from tams_graphql.events.event import Event, event_from_row
@@ -24,6 +25,9 @@ from tams_graphql.model.errors import CursorTooOld, InvalidInput
 
 READ_AT_ONCE = 500
 """How many events of a lane one read fetches."""
+
+PARTS_AT_ONCE = 1_000
+"""How many parts of large events, of up to 96 KB each, one read fetches."""
 
 _log = logging.getLogger(__name__)
 _MOST_LANES = 1000
@@ -99,7 +103,7 @@ class EventLog:
         for lane, rows in zip(moved, lanes, strict=True):
             if not rows or rows[-1]["sequence"] - after.get(lane, 0) != len(rows):
                 raise await self._too_old()
-        found = _merged(lanes, upto)
+        found = _affordable(_merged(lanes, upto))
         parts = await self._parts(found)
         if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in found):
             # They were there with their event, and have been deleted with it since.
@@ -156,6 +160,12 @@ def _merged(lanes: Sequence[Sequence[Mapping[str, Any]]], upto: Position) -> lis
     cut = [_order(row) for row in last if row["sequence"] < upto[row["lane"]]]
     found = sorted((row for rows in lanes for row in rows), key=_order)
     return [row for row in found if _order(row) <= min(cut)] if cut else found
+
+
+def _affordable(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The first of `rows`, with no more than `PARTS_AT_ONCE`, but at least one row."""
+    counts = accumulate(row["part_count"] for row in rows)
+    return rows[: max(1, sum(count <= PARTS_AT_ONCE for count in counts))]
 
 
 def _order(row: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tams_graphql.events import log as events_log
 from tams_graphql.events.event import Event
 from tams_graphql.events.log import EventLog
 from tams_graphql.events.position import START, Position, decode_position, encode_position
@@ -230,6 +231,27 @@ async def test_a_large_event_is_read_with_all_its_parts() -> None:
     await engine.commit(lambda view: changes, [])
     large, small = await whole_log(engine)
     assert (large.payload, small.payload) == ({"a": "b" * 50}, {})
+
+
+async def test_large_events_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them is passed over, even one that is too large by itself."""
+    monkeypatch.setattr(events_log, "PARTS_AT_ONCE", 3)
+    engine, counts = VastShapedEngine(), [2, 1, 0, 1, 9, 0, 3]
+    for n, count in enumerate(counts):
+        texts = ["{}", *[""] * count][:count]
+        parts = [{"event_id": f"{n}", "part": m, "payload_json": t} for m, t in enumerate(texts)]
+        payload = "{}" if count == 0 else None
+        event = event_row(f"{n}", payload_json=payload, part_count=count)
+        changes = Changes(answer=None, insert={EVENT_PARTS: parts}, events=[event])
+        await engine.commit(lambda view, changes=changes: changes, [flow("flow 0")])
+    log, position, sizes = EventLog(engine), START, []
+    heads = await log.heads()
+    while position != heads:
+        batch = await log.read(position, heads)
+        sizes.append(sum(counts[int(event.id)] for event in batch.events))
+        position = batch.position
+    assert (sum(sizes), max(sizes)) == (16, 9)
+    assert all(size <= 3 for size in sizes if size != 9)
 
 
 async def test_a_poll_that_finds_nothing_is_one_read() -> None:
