@@ -8,7 +8,7 @@ PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/d
 	|| { command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11; } \
 	|| echo python3)
 BIN := .venv/bin
-NODE := tests/graphql/audit tests/media/s3/s3rver
+NODE := tests/graphql/audit tests/graphql/clients tests/media/s3/s3rver
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test soak bench lint schema lock clean

@@ -31,6 +31,7 @@ from tams_graphql.events.sending import Sender
 from tams_graphql.events.waking import WakingEngine
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
+from tams_graphql.graphql.streams import Streams
 from tams_graphql.guards import LOOPBACK_ORIGIN, ApiCors, HostGuard, OriginGuard
 from tams_graphql.media.filesystem.routes import media_routes
 from tams_graphql.media.filesystem.secret import load_or_create_secret, made_once
@@ -85,6 +86,9 @@ class Server:
         self.sender: Sender | None = None
         self.bodies = EventBodies()
         self.background = Background()
+        self.streams = Streams(
+            keep_alive=settings.event_keep_alive, most_operations=settings.max_subscriptions
+        )
 
     def adopt(self, index: MetadataEngine) -> None:
         """Serve from an index that is open already, and close it in the end."""
@@ -106,6 +110,12 @@ class Server:
             sender=self.sender,
             bodies=self.bodies,
         )
+
+    async def end_streams(self) -> None:
+        """Tell subscribers that the server stops, and give them half of the time to go."""
+        if self.hub is not None:
+            self.hub.stop()
+        await self.streams.stop(self.settings.shutdown_timeout / 2)
 
     async def may_upload(self, object_id: str, storage_id: str, key: str) -> bool:
         """Whether the media routes may take bytes for this object."""
@@ -185,6 +195,7 @@ def _add_faces(app: FastAPI, server: Server) -> None:
             ),
             introspection=settings.introspection,
             ide=settings.graphiql,
+            streams=server.streams,
         )
     )
     app.router.routes.extend(

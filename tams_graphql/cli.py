@@ -20,6 +20,7 @@ from rich.table import Table
 from tams_graphql.commands import app as media_commands
 from tams_graphql.doctor import Finding, diagnose, index_refused, port_finding
 from tams_graphql.model.errors import Unavailable
+from tams_graphql.serving import serve_until_stopped
 from tams_graphql.settings import Settings, setting_sources
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def serve(
     app.state.server.adopt(_opened_index(settings))
     _announce(settings)
     calm_collector()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -88,7 +89,9 @@ def serve(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=settings.shutdown_timeout,
+        ws_max_size=settings.max_body_bytes,
     )
+    serve_until_stopped(config, app.state.server.end_streams)
 
 
 @cli.command()

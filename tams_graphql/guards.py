@@ -2,8 +2,9 @@
 
 1. `HostGuard`: only the names that the server is known by are answered, so that a web page
    whose DNS name is rebound to 127.0.0.1 reads nothing.
-2. `OriginGuard`: a page of another origin may not change anything (CSRF), unless the operator
-   lists its origin. Presigned media URLs authorise themselves and are left alone.
+2. `OriginGuard`: a page of another origin may not change anything (CSRF), nor open a WebSocket,
+   unless the operator lists its origin. Presigned media URLs authorise themselves and are left
+   alone.
 """
 
 import re
@@ -57,7 +58,7 @@ class OriginGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and not self._allowed(scope):
+        if scope["type"] in {"http", "websocket"} and not self._allowed(scope):
             await _refuse(
                 "origin", "pages of this origin may not change anything", scope, receive, send
             )
@@ -68,7 +69,8 @@ class OriginGuard:
         origin = Headers(scope=scope).get("origin")
         return (
             origin is None
-            or scope["method"] in _SAFE
+            # Whoever opens a WebSocket can send mutations over it, and read the answers.
+            or scope.get("method") in _SAFE
             or _is_media(scope)
             or origin in self.origins
             or LOOPBACK_ORIGIN.match(origin) is not None

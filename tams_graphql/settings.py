@@ -84,6 +84,15 @@ class Settings(BaseSettings):
         ge=60,
         description="For how many seconds events can be read again by subscribers that were away.",
     )
+    event_keep_alive: float = Field(
+        12,
+        gt=0,
+        le=600,
+        description="Seconds between signs of life on connections that wait for events.",
+    )
+    max_subscriptions: int = Field(
+        100, gt=0, description="How many operations may run at a time on one WebSocket."
+    )
     webhook_ports: list[Port] = Field(
         default_factory=lambda: sorted(DEFAULT_PORTS),
         description="Ports that webhooks may be sent to (JSON list); in webhook_networks: any.",

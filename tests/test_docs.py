@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import json
 import re
+import shutil
+import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
@@ -69,19 +71,54 @@ def assert_shown(actual: Any, shown: Any, where: str = "data") -> None:
         assert actual == shown, where
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/graphql.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/graphql.md", "docs/events.md"])
 def test_examples_give_the_answers_shown(store_with_a_film: str, page: str) -> None:
     found = examples(page)
     assert found, "the page lost its examples"
     for query, kind, answer in found:
-        response = httpx.post(f"{store_with_a_film}/graphql", json={"query": query}, timeout=30)
-        body = response.json()
+        body = _first_result(store_with_a_film, query)
         if kind == "errors":
             codes = [error["extensions"]["code"] for error in body["errors"]]
             assert codes == answer.split(), body
         else:
             assert "errors" not in body, body
             assert_shown(body["data"], json.loads(answer))
+
+
+def _first_result(server: str, query: str) -> Any:
+    """The answer, or the first event of a subscription, which begins with the oldest one."""
+    url = f"{server}/graphql"
+    if not query.startswith("subscription"):
+        return httpx.post(url, json={"query": query}, timeout=30).json()
+    asked = {"query": query, "variables": {"after": _oldest_cursor(server)}}
+    accept = {"accept": "text/event-stream"}
+    with httpx.stream("POST", url, json=asked, headers=accept, timeout=30) as response:
+        for line in response.iter_lines():
+            if line.startswith("data: {"):
+                return json.loads(line.removeprefix("data: "))
+    raise AssertionError("no event came")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_follows_events_as_the_guide_says(store_with_a_film: str) -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    (command,) = re.findall(r"```sh\n(curl .*?)```", page, re.DOTALL)
+    command = command.replace("http://127.0.0.1:8000", store_with_a_film)
+    command = command.replace("null", json.dumps(_oldest_cursor(store_with_a_film)))
+    with subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], stdout=subprocess.PIPE) as curl:
+        assert curl.stdout is not None
+        lines = list(itertools.islice(curl.stdout, 5))
+        curl.terminate()
+    told = b"".join(lines).decode()
+
+    assert told.startswith(": ping\r\n\r\nevent: next\r\ndata: ")
+    assert '"__typename":"' in told
+
+
+def _oldest_cursor(server: str) -> str:
+    ends = {"query": "{ eventLog { oldestCursor } }"}
+    answer = httpx.post(f"{server}/graphql", json=ends).json()
+    return str(answer["data"]["eventLog"]["oldestCursor"])
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -140,10 +140,18 @@ class Hub:
     Args:
         log: what to read.
         poll_seconds: how long a commit of another process may go unnoticed.
+        queue_length: how many events may wait for a subscriber.
     """
 
-    def __init__(self, log: EventLog, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        queue_length: int = QUEUE_LENGTH,
+    ) -> None:
         self.log = log
+        self._queue_length = queue_length
         self._poll_seconds = poll_seconds
         self._position: Position = START
         self._started = asyncio.Event()
@@ -168,17 +176,17 @@ class Hub:
 
     @asynccontextmanager
     async def subscribe(
-        self, wanted: Wanted, after: Position | None = None, capacity: int = QUEUE_LENGTH
+        self, wanted: Wanted, after: Position | None = None, capacity: int | None = None
     ) -> AsyncIterator[Subscription]:
         """A subscription to what `wanted` matches.
 
         Args:
             wanted: which events.
             after: the position to go on from (`EventLog.resume`); ``None``: only what comes now.
-            capacity: how many events may wait for the subscriber.
+            capacity: how many events may wait for it, if not as many as for others.
         """
         begin = await self.log.heads() if after is None else after
-        subscription = Subscription(self, wanted, begin, capacity)
+        subscription = Subscription(self, wanted, begin, capacity or self._queue_length)
         self._open.add(subscription)
         if self._stopping:
             subscription.end(_STOPPING)

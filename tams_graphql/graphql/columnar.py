@@ -103,7 +103,13 @@ class _NotProven(Exception):
 
 
 class ColumnarExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Stock execution, but for lists that come as `Columns`."""
+    """Stock execution, but for lists that come as `Columns`; each event has its own context."""
+
+    def build_per_event_executor(self, payload: Any) -> Any:
+        """For one event of a subscription, which must not see what an earlier one has read."""
+        executor = super().build_per_event_executor(payload)
+        executor.context_value = self.context_value.renewed()
+        return executor
 
     def complete_list_value(  # noqa: PLR0917 - graphql-core's signature
         self,

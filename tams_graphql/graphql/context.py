@@ -26,6 +26,10 @@ class OperationContext(BaseContext):
         self.budget = budget
         self._spent = 0
 
+    def renewed(self) -> "OperationContext":
+        """That of the next operation, or event, on the same connection."""
+        return OperationContext(self.tams.renewed(), self.budget)
+
     def counted(self, items: Sequence[T]) -> Sequence[T]:
         """`items`, charged to the operation.
 

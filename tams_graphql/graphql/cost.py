@@ -39,6 +39,7 @@ UNPAGED: Mapping[str, int] = {
     "getUrls": 2,
     "instances": 2,
     "registered": 100,
+    "segments": 100,
 }
 """How many members a list without pages is taken to have."""
 

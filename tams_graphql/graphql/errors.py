@@ -7,11 +7,19 @@ import strawberry
 import structlog
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import StreamExecutionResult
 from strawberry.utils.str_converters import to_camel_case
 
 from tams_graphql.graphql.literals import with_field
-from tams_graphql.model.errors import MediaStoreError, NotFound, Problem, Unavailable
+from tams_graphql.model.errors import (
+    CursorTooOld,
+    MediaStoreError,
+    NotFound,
+    Problem,
+    SubscriptionEnded,
+    Unavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -176,6 +184,12 @@ def typed(error: GraphQLError, request_id: str) -> GraphQLError:
         cause = cause.original_error
     if isinstance(cause, MediaStoreError):
         return _retold(error, cause.message, _extensions(cause))
+    if isinstance(cause, CannotGetOperationTypeError):
+        message = cause.as_http_error_reason()
+        return _retold(error, message, {"code": "OPERATION_RESOLUTION_FAILURE"})
+    if isinstance(cause, InvalidOperationTypeError):
+        message = cause.as_http_error_reason("GET")
+        return _retold(error, message, {"code": "METHOD_NOT_ALLOWED"})
     if cause is None or isinstance(cause, GraphQLError):
         code = "EXECUTION_FAILED" if error.path else "INVALID_INPUT"
         return _retold(error, error.message, {"code": code, **with_field(error)})
@@ -194,8 +208,14 @@ def fully_typed(
 
 
 def _extensions(refusal: MediaStoreError) -> dict[str, Any]:
+    more: dict[str, Any] = {}
+    if isinstance(refusal, CursorTooOld):
+        more["oldestCursor"] = refusal.oldest
+    if isinstance(refusal, SubscriptionEnded):
+        more["cursor"] = refusal.cursor
     return {
         "code": refusal.code,
+        **more,
         "problems": [
             {
                 "field": to_camel_case(problem.field),

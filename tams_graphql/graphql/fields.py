@@ -16,3 +16,8 @@ def field(*, description: str) -> Callable[[F], F]:
 def mutation(*, description: str) -> Callable[[F], F]:
     """A root field that changes something."""
     return cast("Callable[[F], F]", strawberry.mutation(description=description))
+
+
+def subscription(*, description: str) -> Callable[[F], F]:
+    """A root field that tells of what happens."""
+    return cast("Callable[[F], F]", strawberry.subscription(description=description))

@@ -7,10 +7,13 @@
 4. An operation that was refused before it ran (parsing, validation, limits, variables) is
    answered 400 to clients that accept the first media type, and 200 to the others.
 
-WebSockets are refused until there are subscriptions, which will use Strawberry's handlers.
+5. A client that accepts ``text/event-stream`` gets results as they come (`sse`); subscriptions
+   are answered in no other way, but for WebSockets (`websocket`), whose origins `guards` checks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -19,15 +22,19 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from strawberry.fastapi import GraphQLRouter
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
 from tams_graphql.graphql.context import OperationContext
 from tams_graphql.graphql.errors import fully_typed
-from tams_graphql.graphql.ide import add_ide_assets, ide_page
+from tams_graphql.graphql.ide import add_ide_assets, ide_page, live_page
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.schema import make_schema
+from tams_graphql.graphql.sse import EVENT_STREAM, EventStream
+from tams_graphql.graphql.streams import Streams
+from tams_graphql.graphql.websocket import connection_class, socket_class
 from tams_graphql.resolvers.context import Context
 
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -53,6 +60,7 @@ def graphql_router(
     limits: Limits,
     introspection: bool,
     ide: bool,
+    streams: Streams | None = None,
 ) -> APIRouter:
     """Everything under ``/graphql``.
 
@@ -61,10 +69,14 @@ def graphql_router(
         limits: what one operation, and one request body, may hold.
         introspection: whether clients may ask for the schema.
         ide: whether browsers get GraphiQL.
+        streams: where connections register over which events are told.
     """
-    router = _Router(make_context, limits, introspection=introspection, ide=ide)
+    router = _Router(
+        make_context, limits, streams or Streams(), introspection=introspection, ide=ide
+    )
     if ide:
         add_ide_assets(router, f"{PATH}/assets")
+        router.add_api_route("/live", live_page, include_in_schema=False)
 
     @router.api_route(PATH, methods=_NOT_ALLOWED, include_in_schema=False)
     async def not_allowed(request: Request) -> Response:
@@ -81,6 +93,7 @@ class _Router(GraphQLRouter[OperationContext, None]):
         self,
         make_context: Callable[[HTTPConnection | None], Context],
         limits: Limits,
+        streams: Streams,
         *,
         introspection: bool,
         ide: bool,
@@ -94,11 +107,14 @@ class _Router(GraphQLRouter[OperationContext, None]):
             path=PATH,
             graphql_ide="graphiql" if ide else None,
             context_getter=context,
-            # None until there are subscriptions: a context serves one operation, no connection.
-            subscription_protocols=(),
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=streams.init_seconds),
             include_in_schema=False,
         )
         self._limits = limits
+        self._streams = streams
+        self.graphql_transport_ws_handler_class = connection_class(streams)
+        self.websocket_adapter_class = socket_class(limits.body_bytes)
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = UNSET) -> Any:
         """Answer one HTTP request, or hand a WebSocket to Strawberry."""
@@ -114,10 +130,35 @@ class _Router(GraphQLRouter[OperationContext, None]):
             return ide_page()
         media_type = _negotiated(request)
         params = await self._params(request)
+        if media_type == EVENT_STREAM:
+            return EventStream(self._results(request, context, params), self._streams)
         result = await self._execute(request, context, params)
         result.errors = fully_typed(result.errors, context.tams.request_id)
         before_execution = media_type == RESPONSE_TYPE and _never_ran(result)
         return _response(shown(result), 400 if before_execution else 200, media_type)
+
+    async def _results(
+        self, request: Request, context: OperationContext, params: Mapping[str, Any]
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        results = await self.schema.stream(
+            params["query"],
+            variable_values=params.get("variables"),
+            context_value=context,
+            operation_name=params.get("operationName"),
+            allowed_operation_types=_allowed(request),
+        )
+        async with aclosing(results):
+            async for result in results:
+                yield shown(result)
+
+    def encode_json(self, data: object) -> str:
+        """JSON, as text for WebSockets."""
+        return orjson.dumps(data).decode()
+
+    def is_websocket_origin_allowed(self, request: Any, origin: str) -> bool:
+        """`guards.OriginGuard` has looked at it."""
+        del request, origin
+        return True
 
     async def _execute(
         self, request: Request, context: OperationContext, params: Mapping[str, Any]
@@ -128,14 +169,15 @@ class _Router(GraphQLRouter[OperationContext, None]):
                 variable_values=params.get("variables"),
                 context_value=context,
                 operation_name=params.get("operationName"),
-                allowed_operation_types=OperationType.from_http(
-                    "GET" if request.method == "GET" else "POST"
-                ),
+                allowed_operation_types=_allowed(request) - {OperationType.SUBSCRIPTION},
             )
         except CannotGetOperationTypeError as error:
             message = error.as_http_error_reason()
             raise _Refused(400, "OPERATION_RESOLUTION_FAILURE", message) from error
         except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.SUBSCRIPTION:
+                message = f"subscriptions need Accept: {EVENT_STREAM}, or a WebSocket"
+                raise _Refused(406, "NOT_ACCEPTABLE", message) from error
             message = error.as_http_error_reason(request.method)
             raise _Refused(405, "METHOD_NOT_ALLOWED", message, allow="POST") from error
 
@@ -163,7 +205,11 @@ class _Router(GraphQLRouter[OperationContext, None]):
         return bytes(body)
 
 
-def shown(result: ExecutionResult) -> dict[str, Any]:
+def _allowed(request: Request) -> set[OperationType]:
+    return OperationType.from_http("GET" if request.method == "GET" else "POST")
+
+
+def shown(result: Any) -> dict[str, Any]:
     """A result as the response shows it; without `data` if it never ran."""
     body: dict[str, Any] = {}
     if result.errors:
@@ -175,7 +221,7 @@ def shown(result: ExecutionResult) -> dict[str, Any]:
     return body
 
 
-def _never_ran(result: ExecutionResult) -> bool:
+def _never_ran(result: Any) -> bool:
     # Whatever fails while executing has a path; a request error has none.
     errors = result.errors or []
     return bool(errors) and result.data is None and all(one.path is None for one in errors)
@@ -228,7 +274,9 @@ def _negotiated(request: Request) -> str:
     """
     found = _accepted(request.headers.get("accept", ""))
     if found is None:
-        raise _Refused(406, "NOT_ACCEPTABLE", f"we send {RESPONSE_TYPE} or {JSON_TYPE}")
+        raise _Refused(
+            406, "NOT_ACCEPTABLE", f"we send {RESPONSE_TYPE}, {JSON_TYPE} or {EVENT_STREAM}"
+        )
     return found
 
 
@@ -239,6 +287,7 @@ def _accepted(accept: str) -> str | None:
         offered = {
             RESPONSE_TYPE: RESPONSE_TYPE,
             JSON_TYPE: JSON_TYPE,
+            EVENT_STREAM: EVENT_STREAM,
             "*/*": JSON_TYPE,
             "application/*": JSON_TYPE,
         }.get(mime)
@@ -261,7 +310,8 @@ def _quality(parameters: list[str]) -> float:
 
 def _refusal(request: Request, refusal: _Refused) -> Response:
     error = {"message": refusal.message, "extensions": {"code": refusal.code}}
-    media_type = _accepted(request.headers.get("accept", "")) or JSON_TYPE
+    accepted = _accepted(request.headers.get("accept", ""))
+    media_type = JSON_TYPE if accepted in {None, EVENT_STREAM} else accepted
     return _response({"errors": [error]}, refusal.status, media_type, refusal.headers)
 
 

@@ -1,15 +1,19 @@
 """The executable schema: every noun's root fields put together."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import Undefined
+from graphql import GraphQLError, Undefined
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types.execution import PreExecutionError
 
 from tams_graphql.graphql import (
     deletions,
+    events,
     fields,
     flows,
     objects,
@@ -46,6 +50,7 @@ class Query(
     storage.StorageQueries,
     deletions.DeletionQueries,
     webhooks.WebhookQueries,
+    events.EventQueries,
 ):
     """The root of queries."""
 
@@ -97,10 +102,6 @@ class Mutation(
     """The root of mutations; what is refused is told in the payload's `errors`."""
 
 
-# Subscriptions come here: a `Subscription` type with `events` and `segmentsAdded`, over
-# graphql-transport-ws and SSE (`router.py` leaves both to Strawberry's own handlers).
-
-
 class MediaStoreSchema(strawberry.Schema):
     """The schema; it logs what it masks (`errors.typed`) and nothing else."""
 
@@ -113,8 +114,22 @@ class MediaStoreSchema(strawberry.Schema):
                     if getattr(given, "default_value", Undefined) is None:
                         given.default_value = Undefined
 
+    async def stream(self, query: str | None, **options: Any) -> AsyncGenerator[Any, None]:  # type: ignore[override]
+        """Run an operation of any kind, for clients that get results as they come."""
+        return _with_refusals(await super().stream(query, **options))
+
     def process_errors(self, errors: object, execution_context: object = None) -> None:
         """Domain refusals are no incidents."""
+
+
+async def _with_refusals(results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    """`results`, where a document that is refused while it is parsed is one, too."""
+    async with aclosing(results):
+        try:
+            async for result in results:
+                yield result
+        except GraphQLError as error:
+            yield PreExecutionError(data=None, errors=[error])
 
 
 @lru_cache(maxsize=4)
@@ -131,6 +146,7 @@ def make_schema(
     return MediaStoreSchema(
         query=Query,
         mutation=Mutation,
+        subscription=events.Subscription,
         types=[kind for kind, _ in flows.FLOW_TYPES.values()],
         extensions=[TypedErrors, lambda: Prepared(limits, introspection=introspection)],
         execution_context_class=_executor(introspection=introspection, columnar=columnar),

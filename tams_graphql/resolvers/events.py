@@ -1,15 +1,13 @@
 """Events as their readers want them: which of them, what is in them, and one after the other."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from tams_graphql.events.event import Event
-from tams_graphql.events.hub import Told
 from tams_graphql.events.log import EventLog
-from tams_graphql.events.position import Position
 from tams_graphql.metadata.tables import FLOWS, SEGMENTS, SOURCES, Table
 from tams_graphql.model.errors import Unavailable
 from tams_graphql.model.records import CollectionItem, Flow, Source
@@ -98,9 +96,17 @@ def event_timerange(event: Event) -> TimeRange:
     return TimeRange.parse(event.payload["timerange"])
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event, and the cursor from which one would go on after it."""
+
+    event: Event
+    cursor: str
+
+
 async def subscribe(
     ctx: Context, wanted: EventFilter, after: str | None = None
-) -> AsyncIterator[Told]:
+) -> AsyncGenerator[Heard, None]:
     """What happens, as it happens; closing the iterator ends the subscription.
 
     Args:
@@ -122,7 +128,7 @@ async def subscribe(
     position = None if after is None else await hub.log.resume(after, "after")
     async with hub.subscribe(wanted, position) as subscription:
         async for told in subscription:
-            yield told
+            yield Heard(told.event, await hub.log.cursor(told.position))
 
 
 async def event_cursors(ctx: Context) -> tuple[str, str]:
@@ -132,17 +138,8 @@ async def event_cursors(ctx: Context) -> tuple[str, str]:
         Unavailable: the log can't be read.
     """
     authorise(ctx, Action.READ, "event")
-    log = _log(ctx)
+    log = EventLog(ctx.metadata) if ctx.hub is None else ctx.hub.log
     return await log.cursor(await log.floors()), await log.cursor(await log.heads())
-
-
-async def event_cursor(ctx: Context, position: Position) -> str:
-    """The cursor of a position in the log."""
-    return await _log(ctx).cursor(position)
-
-
-def _log(ctx: Context) -> EventLog:
-    return EventLog(ctx.metadata) if ctx.hub is None else ctx.hub.log
 
 
 def _full(table: Table, row: Mapping[str, Any]) -> Mapping[str, Any]:

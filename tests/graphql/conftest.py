@@ -1,6 +1,8 @@
 """What tests of the GraphQL face share: an API over a real engine, and stories told through it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from tams_graphql.events.hub import Hub
+from tams_graphql.events.log import EventLog
+from tams_graphql.events.waking import WakingEngine
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.router import graphql_router
 from tams_graphql.media.store import MediaStores, StorageBackend
@@ -47,10 +52,18 @@ class Clock:
 
 
 class Api:
-    """A GraphQL API in this process, spoken to over HTTP."""
+    """A GraphQL API in this process, spoken to over HTTP.
+
+    Args:
+        engine: where it keeps its index.
+        options: `graphql_router`'s.
+    """
+
+    queue_length = 1_000
 
     def __init__(self, engine: MetadataEngine, **options: Any) -> None:
-        self.engine = engine
+        self.hub = Hub(EventLog(engine), poll_seconds=0.02, queue_length=self.queue_length)
+        self.engine = WakingEngine(engine, self.hub.wake)
         self.stores = memory_stores()
         self.clock = Clock()
         self.service = Service(name="test", version="1.2.3")
@@ -68,7 +81,19 @@ class Api:
             clock=self.clock,
             request_id="request-1",
             secrets=SealedSecrets(bytes(32)),
+            hub=self.hub,
         )
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """While its hub runs, so that it tells subscribers of events."""
+        running = asyncio.create_task(self.hub.run())
+        await self.hub.started()
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def post(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The whole answer to an operation."""

@@ -204,12 +204,12 @@ async def test_without_introspection_the_schema_is_not_told(make_api: Callable[.
     assert page.status_code == 406
 
 
-def test_websockets_are_closed_until_there_are_subscriptions() -> None:
+def test_websockets_of_another_protocol_are_closed() -> None:
     api = Api(engine=BrokenEngine())  # type: ignore[arg-type]
     with running(api.app) as base_url:
         address = f"{base_url.replace('http', 'ws', 1)}/graphql"
         with (
-            connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket,
+            connect(address, subprotocols=[Subprotocol("graphql-ws")]) as socket,
             pytest.raises(ConnectionClosedError) as closed,
         ):
             socket.recv(timeout=5)

@@ -12,6 +12,7 @@ import pytest
 
 import tams_graphql.graphql.ide
 from tests.graphql.conftest import Api
+from tests.support.asgi import event_source
 
 IDE = Path(tams_graphql.graphql.ide.__file__).parent
 ASSETS = IDE / "assets"
@@ -35,15 +36,16 @@ def test_vendored_files_have_the_sums_that_are_written_down() -> None:
     assert len(found) == 6
 
 
-async def test_the_page_loads_only_from_here_and_may_be_kept(api: Api) -> None:
-    page = await api.http.get("/graphql", headers=HTML)
+@pytest.mark.parametrize(("path", "files"), [("/graphql", 10), ("/live", 3)])
+async def test_a_page_loads_only_from_here_and_may_be_kept(api: Api, path: str, files: int) -> None:
+    page = await api.http.get(path, headers=HTML)
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     policy = page.headers["content-security-policy"].split("; ")
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
     links = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
-    assert len(links) == 9
+    assert len(links) == files
     assert "@" not in page.text
     for link in links:
         asset = await api.http.get(urljoin("http://tams.test/graphql", link))
@@ -85,10 +87,18 @@ def examples() -> list[dict[str, str]]:
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 async def test_the_examples_work_as_they_are_one_after_the_other_and_again(api: Api) -> None:
     offered = examples()
-    assert len(offered) == 6
-    for example in offered * 2:
+    assert len(offered) == 8
+    for example in offered[:6] * 2:
         body = await api.post(example["query"], json.loads(example.get("variables", "{}")))
         assert "errors" not in body, (body, example["query"])
         for payload in body["data"].values():
             assert payload.get("errors", []) == [], example["query"]
             assert payload.get("failed", []) == [], example["query"]
+    oldest = (await api.data("{ eventLog { oldestCursor } }"))["eventLog"]["oldestCursor"]
+    async with api.telling():
+        for example in offered[6:]:
+            variables = json.loads(example["variables"]) | {"after": oldest}
+            asked = {"query": example["query"], "variables": variables}
+            async with event_source(api.app, "/graphql", asked) as source:
+                result = await source.next()
+            assert "errors" not in result, (result, example["query"])

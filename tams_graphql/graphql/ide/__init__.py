@@ -1,6 +1,6 @@
-"""GraphiQL, served by ourselves: it works in a house without a network.
+"""GraphiQL, and a page that shows a live Flow: they work in a house without a network.
 
-`assets/` holds unmodified builds (see its VENDORED.md); `page.*` and `examples.js` are ours.
+`assets/` holds unmodified builds (see its VENDORED.md); all files beside it are ours.
 Every file is served under a name that holds its version or digest, and may be kept for ever.
 """
 
@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 _FOLDER = files(__package__)
-_OURS = ("page.css", "page.js", "examples.js")
+_OURS = ("page.css", "page.js", "examples.js", "follow.js", "live.css", "live.js")
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -35,10 +35,19 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 def ide_page() -> Response:
-    """The page; its links are relative, so that it works behind any path prefix."""
-    page = (_FOLDER / "page.html").read_text(encoding="utf-8")
-    for name in _OURS:
-        page = page.replace(f"@{name}@", _digested(name))
+    """GraphiQL; its links are relative, so that it works behind any path prefix."""
+    return _page("page.html")
+
+
+def live_page() -> Response:
+    """A live Flow that grows, through a subscription."""
+    return _page("live.html")
+
+
+def _page(name: str) -> Response:
+    page = (_FOLDER / name).read_text(encoding="utf-8")
+    for ours in _OURS:
+        page = page.replace(f"@{ours}@", _digested(ours))
     return Response(
         page.replace("@assets@", "graphql/assets"),
         media_type="text/html",

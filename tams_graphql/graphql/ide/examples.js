@@ -131,4 +131,36 @@ mutation Compose($input: ComposeFlowInput!) {
   }
 }`,
   },
+  {
+    query: `# Everything that changes, as it happens: run it, then run a mutation in another tab.
+subscription Follow($filter: EventFilter, $after: String) {
+  events(filter: $filter, after: $after) {
+    __typename
+    ... on LoggedEvent { cursor occurredAt actor sourceId }
+    ... on FlowEvent { flowId }
+    ... on FlowUpdated { flow { label status } }
+    ... on SegmentsAdded { segments { timerange objectId } }
+    ... on SegmentsDeleted { timerange { timerange } }
+  }
+}
+`,
+    variables: `{
+  "filter": { "types": ["FLOWS_CREATED", "FLOWS_UPDATED", "FLOWS_SEGMENTS_ADDED"] }
+}`,
+  },
+  {
+    query: `# For a player of a live Flow: what was added after a cursor, and then what is being added.
+# Take the cursor first ({ eventLog { cursor } }), then read the Flow, then follow it from there.
+subscription Live($flowId: UUID!, $after: String) {
+  segmentsAdded(flowId: $flowId, after: $after) {
+    cursor
+    segments { timerange getUrls(filter: { presigned: true }) { url } }
+    flow { segmentCount timerange { timerange } }
+  }
+}
+`,
+    variables: `{
+  "flowId": "00000000-0000-4000-8000-000000000001"
+}`,
+  },
 ];
