@@ -19,7 +19,7 @@ from typing import Protocol
 
 from tams_graphql.events.event import Event
 from tams_graphql.events.log import Batch, EventLog
-from tams_graphql.events.position import START, Position
+from tams_graphql.events.position import START, Position, later_of
 from tams_graphql.model.errors import CursorTooOld, Stopping, TooSlow, Unavailable
 
 POLL_SECONDS = 0.25
@@ -69,7 +69,7 @@ class Subscription:
         """
         if self._waiting:
             return self._told
-        return _later(self._seen, self._hub.reached) if self._attached else self._seen
+        return later_of(self._seen, self._hub.reached) if self._attached else self._seen
 
     def __aiter__(self) -> "Subscription":
         return self
@@ -103,7 +103,7 @@ class Subscription:
             self.end(partial(TooSlow, f"more than {self._capacity} events waited"))
             return
         # A client's cursor may be ahead of this process's hub in other lanes.
-        after = _later(told.position, self._seen)
+        after = later_of(told.position, self._seen)
         if not self._waiting:
             # Whoever is cut off need not go back to when there last was something for it.
             self._told = {**after, event.lane: event.sequence - 1}
@@ -296,10 +296,3 @@ _STOPPING = partial(Stopping, "the server stops")
 
 def _is_ahead(one: Position, other: Position) -> bool:
     return any(sequence > other.get(lane, 0) for lane, sequence in one.items())
-
-
-def _later(one: Position, other: Position) -> Position:
-    if not _is_ahead(other, one):
-        return one
-    lanes = one.keys() | other.keys()
-    return {lane: max(one.get(lane, 0), other.get(lane, 0)) for lane in lanes}

@@ -118,8 +118,8 @@ class Courier:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for the next event."""
-        return self._following is not None and not self._sending
+        """Whether nothing is being sent."""
+        return not self._sending
 
     def mark(self) -> Mark | None:
         """How far it is; ``None`` while an event is being sent."""
