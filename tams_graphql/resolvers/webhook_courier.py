@@ -66,7 +66,8 @@ class Mark:
 class Courier:
     """Serves one webhook, in one task, until somebody else has to.
 
-    One that is `finishing` ends after the event that it is just sending.
+    One that is `finishing` ends after the event that it is just sending. `waits_seconds`: how long
+    after its end the webhook is to be tried again, if it is.
     """
 
     def __init__(self, make_context: Callable[[], Context], hub: Hub, taken: Taken) -> None:
@@ -74,6 +75,7 @@ class Courier:
         self.owner = taken.owner
         self.written_us = make_context().clock()
         self.finishing = False
+        self.waits_seconds: float | None = None
         self._make_context = make_context
         self._hub = hub
         self._failing_id, self._failures = taken.failing_id, taken.failures
@@ -224,6 +226,7 @@ class Courier:
         async with self._writing:
             progress = replace(self.progress, webhook=used)
             await record_failure(ctx, progress, failure)
+            self.waits_seconds = None if wait_us is None else wait_us / 1_000_000
             self.written(progress)
 
     async def _skip(self) -> None:

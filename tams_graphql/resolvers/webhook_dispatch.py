@@ -15,6 +15,7 @@ When the process stops, all are let go at once.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from tams_graphql.metadata.engine import Key
 from tams_graphql.metadata.event_tables import WEBHOOK_QUEUES
@@ -56,6 +57,8 @@ async def serve_webhooks(
         while True:
             try:
                 await dispatch.round()
+                await dispatch.rest(round_seconds)
+                continue
             except Unavailable as error:
                 _log.info("will be tried again: %s", error)
             except Exception:  # noqa: BLE001 - the edge of this task
@@ -73,6 +76,7 @@ class Dispatch:
         self._make_context = make_context
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._couriers: dict[str, Courier] = {}
+        self._due = asyncio.Event()
 
     @property
     def serving(self) -> Mapping[str, Courier]:
@@ -89,6 +93,21 @@ class Dispatch:
         await self._write(ctx)
         await self._look(ctx)
         await self._take(ctx)
+
+    async def rest(self, seconds: float) -> None:
+        """Wait until the next round, but for webhooks that are to be tried again before.
+
+        A receiver that fails now and then would otherwise cost a round each time.
+
+        Raises:
+            Unavailable: the index does not answer.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._due.wait()
+                    self._due.clear()
+                    await self._take(self._make_context())
 
     async def close(self) -> None:
         """Stop all couriers, after what they are just sending, and let go of their webhooks."""
@@ -165,7 +184,10 @@ class Dispatch:
 
     def _ended(self, webhook_id: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(webhook_id) is task:
-            del self._tasks[webhook_id], self._couriers[webhook_id]
+            courier = self._couriers.pop(webhook_id)
+            del self._tasks[webhook_id]
+            if courier.waits_seconds is not None and courier.waits_seconds < ROUND_SECONDS * 2:
+                asyncio.get_running_loop().call_later(courier.waits_seconds, self._due.set)
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its lease ends soon, and somebody tries again.
             _log.error("webhook %s is not served", webhook_id, exc_info=error)
