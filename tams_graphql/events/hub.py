@@ -2,7 +2,8 @@
 
 1. One task reads the log: at once after a commit of this process (`wake`), and every
    `poll_seconds` for those of others.
-2. A subscriber first catches up from the log, at its own pace. When it is where the hub is, it is
+2. A subscriber first catches up, at its own pace, from the log or, if it lacks no more than the
+   hub remembers, from there. When it is where the hub is, it is
    attached, and from then on the hub queues for it what it wants.
 3. A queue is bounded. Whoever lets it fill up is cut off, and told how far it came: from there it
    can go on. So no subscriber costs the others memory or time.
@@ -11,7 +12,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from tams_graphql.model.errors import CursorTooOld, Stopping, TooSlow, Unavailab
 POLL_SECONDS = 0.25
 QUEUE_LENGTH = 1_000
 """How many events may wait for one subscriber."""
+REMEMBERED = 1_000
+"""How many events the hub remembers: who was away for a moment has nothing read for it."""
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +132,14 @@ class Subscription:
             self._attached = True
             self._hub.attach(self)
             return
-        batch = await self._hub.log.read(self._seen, upto)
+        self._told = self._seen
+        remembered = self._hub.since(self._seen)
+        if remembered is not None:
+            wanted = (told for told in remembered if self.wanted.matches(told.event))
+            self._waiting += (Told(one.event, later_of(one.position, self._seen)) for one in wanted)
+            self._seen = later_of(upto, self._seen)
+            return
+        batch = await self._hub.log.read(self._seen, upto, flow_ids=self.wanted.flow_ids)
         position = self._seen
         for event in batch.events:
             position = {**position, event.lane: event.sequence}
@@ -158,6 +168,8 @@ class Hub:
         self._queue_length = queue_length
         self._poll_seconds = poll_seconds
         self._position: Position = START
+        self._remembered: deque[Told] = deque()
+        self._forgotten: Position = START
         self._started = asyncio.Event()
         self._woken = asyncio.Event()
         self._stopping = False
@@ -173,6 +185,13 @@ class Hub:
     def reached(self) -> Position:
         """How far the hub has read the log."""
         return self._position
+
+    def since(self, position: Position) -> Sequence[Told] | None:
+        """What the hub has told after `position`; ``None``: it does not remember all of that."""
+        if _is_ahead(self._forgotten, position):
+            return None
+        every = self._remembered
+        return [told for told in every if told.event.sequence > position.get(told.event.lane, 0)]
 
     async def started(self) -> None:
         """Wait until the hub knows where the log is."""
@@ -251,7 +270,7 @@ class Hub:
     async def _begin(self) -> None:
         while True:
             try:
-                self._position = await self.log.heads()
+                self._forgotten = self._position = await self.log.heads()
             except Unavailable as error:
                 _log.info("the event log can't be read yet: %s", error)
             except Exception:  # noqa: BLE001 - the edge of this task
@@ -275,15 +294,22 @@ class Hub:
             oldest = error.oldest
             for one in self._every():
                 one.end(lambda _: CursorTooOld(oldest))
-            self._position = await self.log.floors()
+            self._forgotten = self._position = await self.log.floors()
+            self._remembered.clear()
 
     def _tell(self, batch: Batch) -> None:
         for event in batch.events:
             self._position = {**self._position, event.lane: event.sequence}
             told = Told(event, self._position)
+            self._remember(told)
             for one in self._concerned(event):
                 one.offer(told)
         self._position = batch.position
+
+    def _remember(self, told: Told) -> None:
+        if len(self._remembered) == REMEMBERED:
+            self._forgotten = self._remembered.popleft().position
+        self._remembered.append(told)
 
     def _concerned(self, event: Event) -> list[Subscription]:
         if event.flow_id is None:

@@ -87,13 +87,20 @@ class EventLog:
             raise await self._too_old()
         return position
 
-    async def read(self, after: Position, upto: Position, limit: int = READ_AT_ONCE) -> Batch:
+    async def read(
+        self,
+        after: Position,
+        upto: Position,
+        limit: int = READ_AT_ONCE,
+        flow_ids: frozenset[str] | None = None,
+    ) -> Batch:
         """The next events beyond `after`, up to `upto`, which are heads; a batch may be empty.
 
         Args:
             after: where to begin.
             upto: where to end.
             limit: how many to read of each lane, at most.
+            flow_ids: of flows' events, leave out those of others than these.
 
         Raises:
             CursorTooOld: some of them have been deleted.
@@ -104,11 +111,12 @@ class EventLog:
             if not rows or rows[-1]["sequence"] - after.get(lane, 0) != len(rows):
                 raise await self._too_old()
         found = _affordable(_merged(lanes, upto))
-        parts = await self._parts(found)
-        if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in found):
+        wanted = [row for row in found if _is_of(row, flow_ids)]
+        parts = await self._parts(wanted)
+        if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in wanted):
             # They were there with their event, and have been deleted with it since.
             raise await self._too_old()
-        events = [event for row in found if (event := _read(row, parts)) is not None]
+        events = [event for row in wanted if (event := _read(row, parts)) is not None]
         return Batch(events, {**after, **{row["lane"]: row["sequence"] for row in found}})
 
     async def _sequences(self, table: Any) -> Position:
@@ -143,6 +151,10 @@ class EventLog:
         for row in found.to_pylist():
             texts.setdefault(row["event_id"], []).append(row["payload_json"])
         return texts
+
+
+def _is_of(row: Mapping[str, Any], flow_ids: frozenset[str] | None) -> bool:
+    return flow_ids is None or row["flow_id"] is None or row["flow_id"] in flow_ids
 
 
 def _read(row: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> Event | None:

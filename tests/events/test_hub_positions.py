@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tams_graphql.events import hub as events_hub
 from tams_graphql.events.event import Event
 from tams_graphql.events.hub import Hub, TooSlow
 from tams_graphql.events.log import EventLog
@@ -135,3 +136,38 @@ async def test_parts_that_retention_deletes_during_a_read_are_told(
     engine.first_per_key = overtaken  # type: ignore[method-assign, assignment]
     with pytest.raises(CursorTooOld):
         await log.read(START, await log.heads())
+
+
+async def test_who_was_away_for_a_moment_has_nothing_read_for_it(
+    engine: VastShapedEngine, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub remembers its last events: many that come back at once are no burden."""
+    await hub.started()
+    before = hub.reached
+    for n in range(4):
+        await change(engine, QUIET, f"{n}")
+        await change(engine, BUSY, f"{n}")
+    heads, whole = await reached(hub), (await hub.log.read(before, hub.reached)).events
+    monkeypatch.setattr(hub.log, "read", None)
+    async with hub.subscribe(Of(QUIET), before, capacity=1) as mine:
+        told = [await anext(mine) for _ in range(4)]
+        assert [one.event for one in told] == [one for one in whole if one.flow_id == QUIET]
+        assert mine.position == heads
+    async with hub.subscribe(Of(QUIET), told[1].position) as mine:
+        assert [(await anext(mine)).event for _ in range(2)] == [one.event for one in told[2:]]
+
+
+async def test_what_the_hub_does_not_remember_is_read(
+    engine: VastShapedEngine, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_hub, "REMEMBERED", 3)
+    await hub.started()
+    before = hub.reached
+    for n in range(6):
+        await change(engine, QUIET, f"{n}")
+        await change(engine, BUSY, f"{n}")
+    await reached(hub)
+    assert hub.since(before) is None
+    async with hub.subscribe(Of(QUIET), before) as mine:
+        told = [(await anext(mine)).event.id for _ in range(6)]
+    assert told == [f"{n}.0" for n in range(6)]
