@@ -4,7 +4,7 @@ Each lane loses a prefix, and its floor moves up in the same commit: a reader th
 gone is told so, instead of missing it (ADR 0012).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tams_graphql.metadata.edits import Edits
@@ -14,6 +14,9 @@ from tams_graphql.resolvers.context import Context
 
 AT_ONCE = 1_000
 """How many events one commit forgets."""
+
+SKEW_US = 3_600_000_000
+"""How far ahead the clocks of other processes may be; more than that is a wrong clock."""
 
 _MOST_LANES = 1_000
 
@@ -47,11 +50,18 @@ async def _old_ones(ctx: Context, lane: int, floor: int, before_us: int) -> list
         prefix=(lane,),
         after=(floor,),
         limit=AT_ONCE,
-        columns=("sequence", "hlc", "event_id", "part_count"),
+        columns=("sequence", "hlc", "occurred_us", "event_id", "part_count"),
     )
     rows = (await ctx.metadata.page(scan)).to_pylist()
-    # Clocks grow along a lane: what is old is a prefix.
-    return [row for row in rows if row["hlc"] < before_us]
+    # What comes before an old one in its lane is at least as old.
+    old = [n for n, row in enumerate(rows, 1) if _written_us(row, ctx.clock()) < before_us]
+    return rows[: old[-1]] if old else []
+
+
+def _written_us(row: Mapping[str, Any], now_us: int) -> int:
+    """When an event was written, also after a wrong clock has moved all others ahead for good."""
+    hlc, occurred_us = int(row["hlc"]), int(row["occurred_us"])
+    return hlc if hlc <= now_us + SKEW_US else occurred_us
 
 
 async def _forget(ctx: Context, lane: int, floor: int, old: Sequence[dict[str, Any]]) -> bool:

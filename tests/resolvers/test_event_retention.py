@@ -6,8 +6,8 @@ import pytest
 
 from tams_graphql.events.log import EventLog
 from tams_graphql.events.position import START
-from tams_graphql.metadata.engine import Scan
-from tams_graphql.metadata.event_tables import EVENT_PARTS
+from tams_graphql.metadata.engine import Changes, Row, Scan, View
+from tams_graphql.metadata.event_tables import EVENT_PARTS, LANES
 from tams_graphql.model.errors import CursorTooOld
 from tams_graphql.resolvers import event_retention
 from tams_graphql.resolvers.context import Context, now_us
@@ -57,3 +57,21 @@ async def test_events_after_those_that_went_are_read_as_before(ctx: Context, log
     await set_flow_property(fresh(ctx), FLOW, "label", "new")
     (event,) = (await log.read(heads, await log.heads())).events
     assert event.payload["flow"]["label"] == "new"
+
+
+async def test_a_clock_that_was_wrong_once_does_not_keep_events_for_ever(
+    ctx: Context, log: EventLog
+) -> None:
+    def in_2099(view: View) -> Changes[None]:
+        lanes = view.page(Scan(table=LANES, limit=100)).to_pylist()
+        ahead: list[Row] = [{"lane": row["lane"], "hlc": 4_070_908_800_000_000} for row in lanes]
+        return Changes(answer=None, update={LANES: ahead})
+
+    await ctx.metadata.commit(in_2099, [])
+    ctx.clock = now_us
+    for n in range(4):
+        await set_flow_property(fresh(ctx), FLOW, "label", f"later {n}")
+    assert await forget_events(ctx) == 0
+    ctx.clock = lambda: now_us() + AN_HOUR_AND_SOME_SKEW * 1_000_000
+    assert await forget_events(ctx) == 14
+    assert await log.floors() == await log.heads()
