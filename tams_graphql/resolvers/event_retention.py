@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tams_graphql.metadata.edits import Edits
-from tams_graphql.metadata.engine import Changes, Key, Scan, View, creation
+from tams_graphql.metadata.engine import Between, Changes, Key, Scan, View, creation
 from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENT_PARTS, EVENTS
 from tams_graphql.resolvers.context import Context
 
@@ -50,6 +50,7 @@ async def _old_ones(ctx: Context, lane: int, floor: int, before_us: int) -> list
         prefix=(lane,),
         after=(floor,),
         limit=AT_ONCE,
+        where=(Between("sequence", None, floor + AT_ONCE + 1),),
         columns=("sequence", "hlc", "occurred_us", "event_id", "part_count"),
     )
     rows = (await ctx.metadata.page(scan)).to_pylist()

@@ -9,12 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tams_graphql.events.log import EventLog
 from tams_graphql.metadata import tables
+from tams_graphql.metadata.engine import Changes
 from tams_graphql.metadata.tables import FLOWS
 from tams_graphql.metadata.vast.cluster import Target, Transaction
 from tams_graphql.metadata.vast.lanes import Lane
 from tams_graphql.model.errors import Unavailable
-from tests.metadata.rows import flow_row, stored
+from tests.metadata.rows import event_row, flow_row, stored
 from tests.metadata.test_contract_events import change, heads, logged
 from tests.metadata.vast.conftest import Open
 from tests.metadata.vast.test_lanes import COMMIT, given_to_another
@@ -139,3 +141,21 @@ async def test_who_takes_a_lane_over_is_never_written_beside(
     lanes = [event["lane"] for event in events]
     assert sorted(event["event_id"] for event in events) == ["after", "before"]
     assert len(set(lanes)) == 2
+
+
+async def test_a_page_of_a_long_log_is_one_query(
+    vast: Running, target: Target, open_engine: Open
+) -> None:
+    """Sequences have no gaps, so where a page ends is known before it is read."""
+    engine = await open_engine(target)
+    events = [event_row(f"{n}", flow_id="flow") for n in range(3_000)]
+    await engine.commit(lambda view: Changes(answer=None, events=events), [])
+    log = EventLog(engine)
+    heads = await log.heads()
+    (lane,) = heads
+    for after in (0, 1_000, 2_900):
+        vast.take_queries()
+        batch = await log.read({lane: after}, heads, 500)
+        assert vast.take_queries() == {"events": 1}
+        first = [event.id for event in batch.events[:2]]
+        assert (first, len(batch.events)) == ([f"{after}", f"{after + 1}"], min(500, 3_000 - after))
