@@ -178,8 +178,9 @@ DIFFERENCES: Mapping[str, Difference] = {
         "7.0",
         paths=("/service/webhooks",),
         shown="The list of webhooks is complete, without `id`, `status`, `error` and `tags`.",
-        taken="POST again with the same `url`, `api_key_name` and `api_key_value` updates; an"
-        " empty `events` removes, all of them if newer clients have registered several.",
+        taken="POST again with the same `url`, `api_key_name` and `api_key_value` updates,"
+        " and starts again what had failed; an empty `events` removes, all of them if newer clients"
+        " have registered several.",
         kept="All that such a POST can't see.",
     ),
     "strict_mime": Difference(

@@ -234,8 +234,10 @@ async def test_a_slow_receiver_delays_no_other(server: Process) -> None:
 
 async def test_one_that_falls_behind_the_hub_reads_the_log_by_itself(server: Process) -> None:
     async with receiver() as hook:
-        await registered(server, hook, events=["flows/created", "flows/updated"])
+        webhook = await registered(server, hook, events=["flows/created", "flows/updated"])
         hook.open.clear()
+        await server.idle()
+        owner = (await queue_of(server, webhook))["owner"]
         for number in range(130):
             await flow(server, 1, label=str(number))
         await server.idle()
@@ -243,6 +245,7 @@ async def test_one_that_falls_behind_the_hub_reads_the_log_by_itself(server: Pro
         await server.until(lambda: len(hook.arrivals) >= 130)
         labels = [one.body["event"]["flow"]["label"] for one in hook.arrivals]
         assert labels == [str(number) for number in range(130)]
+        assert (await queue_of(server, webhook))["owner"] == owner
 
 
 async def test_changes_apply_to_what_is_sent_next(server: Process) -> None:
@@ -253,11 +256,14 @@ async def test_changes_apply_to_what_is_sent_next(server: Process) -> None:
         await change(server, webhook, url=second.url)
         await flow(server, 2)
         await server.until(lambda: len(second.arrivals) == 1)
-        # The event is there before the process can have noticed that it is wanted now.
+        await server.idle()
+        # The hub has passed the event before the process can have noticed that it is wanted now.
         await change(server, webhook, events=["flows/deleted"])
-        await flow(server, 3)
         await delete_flow(server.context(), uuid4(1))
+        heads = await server.hub.log.heads()
+        await server.until(lambda: server.hub.reached == heads, turn=False)
         await server.until(lambda: len(second.arrivals) == 2)
+        await flow(server, 3)
         await server.idle()
         assert (first.types, second.types) == (
             ["flows/created"],
@@ -274,6 +280,22 @@ async def test_a_url_that_is_mended_is_tried_at_once(server: Process) -> None:
         await server.idle()
         await change(server, webhook, url=mended.url)
         await server.until(lambda: len(mended.arrivals) == 1)
+        assert mended.ids == broken.ids
+
+
+async def test_a_failure_of_what_its_owner_has_just_mended_is_no_reason_to_give_up(
+    server: Process,
+) -> None:
+    async with receiver("410") as broken, receiver() as mended:
+        webhook = await registered(server, broken, events=["flows/created"])
+        broken.open.clear()
+        await flow(server, 1)
+        await server.until(lambda: len(broken.arrivals) == 1)
+        await change(server, webhook, url=mended.url)
+        broken.open.set()
+        await server.until(lambda: len(mended.arrivals) == 1)
+        await server.idle()
+        assert (await webhook_of(server, webhook)).status == "started"
         assert mended.ids == broken.ids
 
 

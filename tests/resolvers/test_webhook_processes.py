@@ -37,17 +37,19 @@ async def test_after_a_crash_the_same_event_comes_with_the_same_id(
 
 
 async def test_two_processes_share_and_one_that_stops_lets_go_at_once(
-    server: Process, other: Process
+    server: Process, other: Process, clock: MovableClock
 ) -> None:
     async with receiver() as hook:
-        for _ in range(12):
-            await registered(server, hook, events=["flows/created"])
+        webhooks = [await registered(server, hook, events=["flows/created"]) for _ in range(12)]
         for process in (server, other):
             await process.round()
         assert [len(one.dispatch.serving) for one in (server, other)] == [8, 4]
         await flow(server, 1)
         await server.until(lambda: len(hook.arrivals) == 12, other)
         await server.stop()
+        queues = [await queue_of(other, one) for one in webhooks]
+        free = [one for one in queues if one["owner"] is None and one["due_us"] <= clock()]
+        assert len(free) == 8
         await flow(other, 2)
         await other.until(lambda: len(hook.arrivals) == 24)
         await other.idle()
