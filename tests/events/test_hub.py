@@ -1,7 +1,8 @@
 """The hub under any interleaving: each subscriber hears each event once, and flows in order.
 
 Commits go to four lanes with clocks that are minutes apart. Clients come and go, read more or less,
-and go on from the cursor that they have; some are cut off, as their queue is short.
+and go on from the cursor that they have, at one of two servers, of which one lags behind; some are
+cut off, as their queue is short.
 """
 
 import asyncio
@@ -48,9 +49,13 @@ class Client:
     heard: list[Heard] = field(default_factory=list)
     cut_off: int = 0
 
-    async def follow(self, ctx: Context, enough: asyncio.Event) -> None:
-        """In visits of so many events each, with so many pauses between them; then for good."""
-        for most, pauses in itertools.chain(self.visits, itertools.repeat((10_000, 0))):
+    async def follow(self, servers: Sequence[Context], enough: asyncio.Event) -> None:
+        """In visits of so many events each, with so many pauses between them; then for good.
+
+        Each visit is to the next server.
+        """
+        visits = itertools.chain(self.visits, itertools.repeat((10_000, 0)))
+        for ctx, (most, pauses) in zip(itertools.cycle(servers), visits, strict=False):
             await self._visit(fresh_of(ctx), most, pauses, enough)
 
     async def _visit(self, ctx: Context, most: int, pauses: int, enough: asyncio.Event) -> None:
@@ -88,6 +93,17 @@ async def history(engine: MetadataEngine) -> list[Any]:
     return found
 
 
+def server(engine: MetadataEngine, poll_seconds: float, queue_length: int) -> Context:
+    """One process. The commits of the test are made through one, and wake its hub alone."""
+    hub = Hub(EventLog(engine), poll_seconds=poll_seconds, queue_length=queue_length)
+    return Context(
+        metadata=WakingEngine(engine, hub.wake),
+        stores=MediaStores({}),
+        service=Service(name="test"),
+        hub=hub,
+    )
+
+
 async def campaign(
     writers: Sequence[Sequence[tuple[int, int]]],
     plans: Sequence[tuple[int, Sequence[tuple[int, int]]]],
@@ -95,13 +111,8 @@ async def campaign(
     seed: int,
 ) -> int:
     engine = VastShapedEngine(seed=seed)
-    hub = Hub(EventLog(engine), poll_seconds=0.001, queue_length=queue_length)
-    ctx = Context(
-        metadata=WakingEngine(engine, hub.wake),
-        stores=MediaStores({}),
-        service=Service(name="test"),
-        hub=hub,
-    )
+    servers = [server(engine, poll_seconds, queue_length) for poll_seconds in (0.001, 0.02)]
+    ctx = servers[0]
     oldest, _ = await event_cursors(ctx)
     enough = asyncio.Event()
     clients = [Client(FILTERS[which], visits, oldest) for which, visits in plans]
@@ -113,8 +124,8 @@ async def campaign(
             body = video(FLOWS[flow], uuid4(100 + flow), label=f"{number}.{change}")
             await put_flow(fresh(ctx), FLOWS[flow], body)
 
-    running = asyncio.create_task(hub.run())
-    following = [asyncio.create_task(client.follow(ctx, enough)) for client in clients]
+    running = [asyncio.create_task(one.hub.run()) for one in servers if one.hub]
+    following = [asyncio.create_task(client.follow(servers, enough)) for client in clients]
     try:
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(write(*one) for one in enumerate(writers)))
@@ -126,9 +137,9 @@ async def campaign(
                     await enough.wait()
                 check(client, expected)
     finally:
-        for task in (running, *following):
+        for task in (*running, *following):
             task.cancel()
-        ends = await asyncio.gather(running, *following, return_exceptions=True)
+        ends = await asyncio.gather(*running, *following, return_exceptions=True)
     assert {type(end) for end in ends} == {asyncio.CancelledError}
     return sum(client.cut_off for client in clients)
 
@@ -196,3 +207,28 @@ async def test_nothing_is_kept_of_subscribers_that_went() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_a_cursor_never_goes_back_at_a_server_that_lags_behind() -> None:
+    """Events that come later may be older by their clocks than what the client knows already."""
+    for seed in range(20):
+        engine = VastShapedEngine(seed=seed)
+        ctx = Context(metadata=engine, stores=MediaStores({}), service=Service(name="test"))
+        hub = Hub(EventLog(engine), poll_seconds=60)
+        running = asyncio.create_task(hub.run())
+        await hub.started()
+        await put_flow(ctx, FLOWS[0], video(FLOWS[0], uuid4(100)))
+        known = await hub.log.heads()
+        async with hub.subscribe(EventFilter(), known) as subscription:
+            reading = asyncio.ensure_future(anext(subscription))
+            await asyncio.sleep(0.01)
+            for number in (1, 2):
+                await put_flow(fresh(ctx), FLOWS[number], video(FLOWS[number], uuid4(101)))
+            hub.wake()
+            told = [await reading, *[await anext(subscription) for _ in range(2)]]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+        assert {one.event.flow_id for one in told} == {None, FLOWS[1], FLOWS[2]}
+        for one in told:
+            assert all(one.position.get(lane, 0) >= known[lane] for lane in known)
