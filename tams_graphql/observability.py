@@ -50,8 +50,9 @@ def configure_logging(level: str, as_json: bool | None) -> None:
 class RequestLog:
     """Gives each request an id, binds it to the log lines, and logs how it was answered.
 
-    A client's ``X-Request-Id`` is taken over if it is short and harmless. Query strings are
-    never logged: presigned URLs carry their signature there.
+    A WebSocket is one request, whose operations share the id. A client's ``X-Request-Id`` is taken
+    over if it is short and harmless. Query strings are never logged: presigned URLs carry their
+    signature there.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -59,11 +60,15 @@ class RequestLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        if scope["type"] == "websocket":
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self.app(scope, receive, send)
+            return
         started = time.perf_counter()
         status = 500
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from tams_graphql.app import create_app
-from tams_graphql.metadata import tables
+from tams_graphql.metadata import event_tables, tables
 from tests.graphql.test_nested import QUERY, fill
 from tests.robustness.stories import external_segment, video_flow
 from tests.support.engines import on_vast, settings_on
@@ -19,7 +19,15 @@ from tests.vast_emulator.running import Running
 
 pytest.importorskip("vastdb", reason="vastdb is not installed (pip install 'tams-graphql[vast]')")
 
-BACKGROUND = {tables.DISCARDED_MEDIA.name, tables.COPIES.name}
+BACKGROUND = {
+    one.name
+    for one in (
+        tables.DISCARDED_MEDIA,
+        tables.COPIES,
+        tables.DELETE_REQUESTS,
+        *event_tables.TABLES,
+    )
+}
 BYTES = b"a second of media"
 STORED = [f"[{second}:0_{second + 1}:0)" for second in range(3)]
 Json = dict[str, Any]

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.graphql.streams import Streams
 from tams_graphql.guards import HostGuard, OriginGuard
+from tams_graphql.observability import RequestLog
 from tests.graphql.conftest import Api
 from tests.support.asgi import WebSocketClient, soon, websocket
 
@@ -270,3 +271,36 @@ async def test_who_does_not_read_is_cut_off_and_told_where_to_go_on(
 
     assert [one["__typename"] for one in events[2:]] == ["SegmentsAdded"] * 10
     assert len({one["cursor"] for one in events}) == 12
+
+
+async def test_our_own_mistakes_are_masked(live: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("tams_graphql.graphql.events.resolvers.event_source", broken)
+    query = "subscription { events { ... on SourceCreated { source { label } } } }"
+    async with websocket(live.app, "/graphql") as client:
+        await client.init()
+        await client.subscribe("1", query)
+        await asyncio.sleep(0.05)
+        await live.video_flow()
+        payloads = [(await client.heard())["payload"] for _ in range(2)]
+
+    (error,) = next(one["errors"] for one in payloads if "errors" in one)
+    assert error["message"] == "internal error"
+    assert error["extensions"] == {"code": "INTERNAL", "requestId": "request-1"}
+
+
+async def test_a_socket_has_the_id_of_its_request() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["state"]["request_id"])
+        await send({"type": "websocket.close"})
+
+    for headers in ({"x-request-id": "socket-1"}, {}):
+        async with websocket(RequestLog(app), "/graphql", **headers):
+            pass
+
+    assert seen[0] == "socket-1"
+    assert len(seen[1]) == 32
