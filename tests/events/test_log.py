@@ -215,6 +215,12 @@ async def test_what_is_no_cursor_of_this_log_is_refused(cursor: str, rule: str) 
     assert [problem.rule for problem in refusal.value.problems] == [rule]
 
 
+async def test_a_cursor_of_many_lanes_does_not_make_positions_large() -> None:
+    log = EventLog(VastShapedEngine())
+    cursor = encode_position("shaped", dict.fromkeys(range(1_000), 0))
+    assert await log.resume(cursor, "after") == START
+
+
 @given(st.dictionaries(st.integers(0, 63), st.integers(0, 2**63 - 1)))
 def test_cursors_say_what_they_were_given(position: dict[int, int]) -> None:
     assert decode_position("log", encode_position("log", position), "after") == position
