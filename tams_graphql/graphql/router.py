@@ -36,6 +36,7 @@ from tams_graphql.graphql.sse import EVENT_STREAM, EventStream
 from tams_graphql.graphql.streams import Streams
 from tams_graphql.graphql.websocket import connection_class, socket_class
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.events import begin_now
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
@@ -131,6 +132,7 @@ class _Router(GraphQLRouter[OperationContext, None]):
         media_type = _negotiated(request)
         params = await self._params(request)
         if media_type == EVENT_STREAM:
+            await begin_now(context.tams)
             return EventStream(self._results(request, context, params), self._streams)
         result = await self._execute(request, context, params)
         result.errors = fully_typed(result.errors, context.tams.request_id)

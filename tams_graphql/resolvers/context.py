@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tams_graphql.events.event import Event
 from tams_graphql.events.hub import Hub
+from tams_graphql.events.position import Position
 from tams_graphql.events.sending import Sender
 from tams_graphql.media.store import MediaStores
 from tams_graphql.metadata.engine import MetadataEngine
@@ -78,7 +79,8 @@ class Context:
     """Made anew for each request; there are no globals.
 
     `background`, `hub`, `sender` and `bodies` are the process's; without a hub nobody is told of
-    events, without the others no webhook.
+    events, without the others no webhook. `now`: where in the event log a subscription begins that
+    says nothing about it; ``None``: where the log is by then.
     """
 
     metadata: MetadataEngine
@@ -92,6 +94,7 @@ class Context:
     hub: Hub | None = None
     sender: Sender | None = None
     bodies: BodyMaker | None = None
+    now: Position | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """Events as their readers want them: which of them, what is in them, and one after the other."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,10 +126,21 @@ async def subscribe(
     hub = ctx.hub
     if hub is None:
         raise Unavailable("this process tells nobody of events")
-    position = None if after is None else await hub.log.resume(after, "after")
+    position = ctx.now if after is None else await hub.log.resume(after, "after")
     async with hub.subscribe(wanted, position) as subscription:
         async for told in subscription:
             yield Heard(told.event, await hub.log.cursor(told.position))
+
+
+async def begin_now(ctx: Context) -> None:
+    """Let a subscription of this request begin here: what happens from now on is told.
+
+    For transports that say "yes" before the subscription has begun.
+    """
+    if ctx.hub is not None:
+        # Without an answer, whoever subscribes is told so.
+        with suppress(Unavailable):
+            ctx.now = await ctx.hub.log.heads()
 
 
 async def event_cursors(ctx: Context) -> tuple[str, str]:

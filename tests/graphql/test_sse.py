@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tams_graphql.events.log import EventLog
+from tams_graphql.events.position import Position
 from tams_graphql.graphql.streams import Streams
 from tests.graphql.conftest import Api
 from tests.support.asgi import event_source, soon
@@ -39,6 +41,24 @@ async def test_queries_and_mutations(api: Api) -> None:
 
 async def test_a_subscription_by_get_as_browsers_ask_for_it(live: Api) -> None:
     async with event_source(live.app, f"/graphql?{urlencode({'query': EVENTS})}") as source:
+        await live.video_flow()
+        names = [(await source.next())["data"]["events"]["__typename"] for _ in range(2)]
+
+    assert sorted(names) == ["FlowCreated", "SourceCreated"]
+
+
+async def test_what_happens_after_the_head_of_the_response_is_told(
+    live: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the subscription itself takes its time to begin."""
+    heads = EventLog.heads
+
+    async def slow(log: EventLog) -> Position:
+        await asyncio.sleep(0.1)
+        return await heads(log)
+
+    monkeypatch.setattr(EventLog, "heads", slow)
+    async with event_source(live.app, "/graphql", {"query": EVENTS}) as source:
         await live.video_flow()
         names = [(await source.next())["data"]["events"]["__typename"] for _ in range(2)]
 
