@@ -55,6 +55,7 @@ async def get_object(ctx: Context, object_id: str) -> MediaObject:
 
 async def first_flow(ctx: Context, media: MediaObject) -> str | None:
     """Id of the flow that used an object first, if that still exists (spec 8.2, `object.json`)."""
+    authorise(ctx, Action.READ, "object", media.id)
     flow_id = media.first_referenced_by_flow
     if flow_id is None:
         return None

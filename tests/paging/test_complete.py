@@ -93,8 +93,12 @@ def connections() -> Iterator[tuple[str, GraphQLField]]:
                 yield f"{kind.name}.{name}", field
 
 
+ELSEWHERE = {"Webhook.deliveries"}
+"""Only sending to receivers adds to it: `tests/resolvers/test_deliveries.py` reads its pages."""
+
+
 def test_every_connection_of_the_schema_is_in_the_table_with_all_of_its_arguments() -> None:
-    found = dict(connections())
+    found = {name: field for name, field in connections() if name not in ELSEWHERE}
     assert found.keys() == OVER_GRAPHQL.keys()
     for name, field in found.items():
         listing = OVER_GRAPHQL[name]

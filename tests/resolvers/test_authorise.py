@@ -1,7 +1,7 @@
 """Every resolver passes the one seam: a principal who may nothing reads and changes nothing."""
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -12,6 +12,8 @@ from tams_graphql.model.vocabulary import DeletionSort
 from tams_graphql.resolvers import (
     copies,
     deletions,
+    deliveries,
+    events,
     flows,
     objects,
     profiles,
@@ -21,9 +23,11 @@ from tams_graphql.resolvers import (
     sources,
     storage,
     timeline,
+    webhook_secrets,
     webhooks,
 )
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.events import EventFilter
 from tams_graphql.resolvers.filters import FlowFilter, ProfileFilter, SourceFilter
 from tams_graphql.resolvers.paging import PageRequest
 from tests.resolvers.conftest import uuid4, video
@@ -79,6 +83,7 @@ RESOLVERS: dict[str, Ask] = {
     "delete_segments": lambda ctx: segment_deletion.delete_segments(ctx, FLOW),
     "allocate_storage": lambda ctx: storage.allocate_storage(ctx, FLOW, {}),
     "get_object": lambda ctx: objects.get_object(ctx, "a"),
+    "first_flow": lambda ctx: objects.first_flow(ctx, INIT),
     "object_flows": lambda ctx: objects.object_flows(ctx, "a", PAGE),
     "add_uncontrolled_instance": lambda ctx: objects.add_uncontrolled_instance(
         ctx, "a", "https://b", "c"
@@ -99,6 +104,15 @@ RESOLVERS: dict[str, Ask] = {
     "upsert_webhook": lambda ctx: webhooks.upsert_webhook(ctx, {}, "7.0", frozenset()),
     "update_webhook": lambda ctx: webhooks.update_webhook(ctx, NEW, {}),
     "delete_webhook": lambda ctx: webhooks.delete_webhook(ctx, NEW),
+    "waiting_of": lambda ctx: deliveries.waiting_of(ctx, NEW),
+    "list_deliveries": lambda ctx: deliveries.list_deliveries(ctx, NEW, PAGE),
+    "count_deliveries": lambda ctx: deliveries.count_deliveries(ctx, NEW),
+    "get_delivery": lambda ctx: deliveries.get_delivery(ctx, f"{NEW}.1.{NEW}"),
+    "redeliver": lambda ctx: deliveries.redeliver(ctx, f"{NEW}.1.{NEW}"),
+    "try_webhook": lambda ctx: deliveries.try_webhook(ctx, NEW),
+    "rotate_secret": lambda ctx: webhook_secrets.rotate_secret(ctx, NEW),
+    "subscribe": lambda ctx: anext(events.subscribe(ctx, EventFilter())),
+    "event_cursors": events.event_cursors,
     "coverage": lambda ctx: timeline.coverage(ctx, FLOW, None, 0, 10),
     "gaps": lambda ctx: timeline.gaps(ctx, FLOW, None, 0, 10),
     "compose_flow": lambda ctx: timeline.compose_flow(ctx, NEW, {}, [], 0),
@@ -117,7 +131,7 @@ def nothing_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _asked(ask: Ask, ctx: Context) -> None:
     answer = ask(ctx)
-    if isinstance(answer, Coroutine):
+    if isinstance(answer, Awaitable):
         await answer
 
 
@@ -138,9 +152,12 @@ async def test_a_principal_who_may_nothing_is_refused(
 
 def test_every_public_resolver_is_in_the_table() -> None:
     modules = (service, sources, flows, profiles, segments, storage, objects, copies, timeline)
-    modules += (deletions, segment_deletion, webhooks)
+    modules += (deletions, segment_deletion, webhooks, webhook_secrets, deliveries, events)
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
     helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}
+    helpers |= {"event_flow", "event_source", "event_source_collection", "event_segments"}
+    helpers |= {"event_timerange", "begin_now", "sealed_secret", "signing_secret"}
+    helpers |= {"trim_deliveries"}
     helpers |= {"is_long", "kept_until", "later_than", "request_deletion", "request_from_row"}
     public = {
         name
