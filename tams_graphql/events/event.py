@@ -9,9 +9,11 @@ import orjson
 from tams_graphql.model.vocabulary import EventType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Event:
     """Something that changed, as it was when it had just changed.
+
+    Each is equal only to itself, so that what is made of it can be kept for others who want it.
 
     `lane` and `sequence` place it in the log, `hlc` among the events of its flow or source (see
     `event_tables.EVENTS`). `occurred_us`: in microseconds since the Unix epoch (UTC). `actor`:

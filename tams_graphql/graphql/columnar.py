@@ -109,6 +109,8 @@ class ColumnarExecutor(StrawberryGraphQLCoreExecutionContext):
         """For one event of a subscription, which must not see what an earlier one has read."""
         executor = super().build_per_event_executor(payload)
         executor.context_value = self.context_value.renewed()
+        # Shared with the operation, it would keep what was collected for each event.
+        executor._relevant_sub_fields = {}  # noqa: SLF001 - see above
         return executor
 
     def complete_list_value(  # noqa: PLR0917 - graphql-core's signature

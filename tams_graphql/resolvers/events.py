@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,9 @@ from tams_graphql.resolvers.filters import TagFilter, matches_tags
 from tams_graphql.resolvers.flow_rows import flow_from_row
 from tams_graphql.resolvers.source_rows import source_from_row
 from tams_graphql.timeline import TimeRange
+
+_TABLES = 64
+"""How many tables of segments are kept: subscribers of an event are told of it one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,7 @@ def event_source_collection(event: Event) -> tuple[CollectionItem, ...]:
     return tuple(CollectionItem(id=item["id"], role=item.get("role")) for item in items)
 
 
+@lru_cache(_TABLES)
 def event_segments(event: Event) -> pa.Table:
     """The segments that were added: rows of SEGMENTS.
 

@@ -95,6 +95,12 @@ class Api:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
+    async def followed(self) -> None:
+        """Wait until somebody's subscription has begun; the answer to it begins before."""
+        async with asyncio.timeout(10):
+            while not self.hub._open:  # noqa: ASYNC110 - it tells nobody when
+                await asyncio.sleep(0.001)
+
     async def post(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The whole answer to an operation."""
         answer = await self.http.post("/graphql", json={"query": query, "variables": variables})

@@ -41,6 +41,7 @@ async def test_queries_and_mutations(api: Api) -> None:
 
 async def test_a_subscription_by_get_as_browsers_ask_for_it(live: Api) -> None:
     async with event_source(live.app, f"/graphql?{urlencode({'query': EVENTS})}") as source:
+        await live.followed()
         await live.video_flow()
         names = [(await source.next())["data"]["events"]["__typename"] for _ in range(2)]
 
@@ -127,6 +128,7 @@ async def test_comments_keep_the_connection_alive(make_api: Callable[..., Api]) 
 
 async def test_a_client_that_goes_leaves_nothing_behind(live: Api) -> None:
     async with event_source(live.app, "/graphql", {"query": EVENTS}) as source:
+        await live.followed()
         await live.video_flow()
         await source.next()
         assert len(live.hub._open) == 1
@@ -145,6 +147,7 @@ async def test_who_does_not_read_is_cut_off_and_told_where_to_go_on(
     api = make_api()
     async with api.telling():
         async with event_source(api.app, "/graphql", {"query": EVENTS}) as source:
+            await api.followed()
             flow = await api.video_flow()
             for number in range(12):
                 await api.record(flow["flowId"], f"[{number}:0_{number + 1}:0)")

@@ -1,10 +1,12 @@
 """What subscriptions tell: everything once, in order, as it was; and when they can't."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from graphql.execution.collect_fields import FieldDetails
 
 from tams_graphql.graphql.limits import Limits
 from tams_graphql.metadata.edits import Edits
@@ -80,6 +82,7 @@ async def delete_flow(api: Api, flow_id: str) -> None:
 async def test_the_life_of_a_flow_as_it_happens(live: Api) -> None:
     async with following(live, EVENTS) as source:
         assert (source.status, source.headers["content-type"]) == (200, "text/event-stream")
+        await live.followed()
         flow = await live.video_flow(label="Camera 1")
         created = await told(source, 2)
         ids = await live.record(flow["flowId"], "[0:0_2:0)", "[2:0_4:0)")
@@ -185,6 +188,7 @@ async def test_urls_are_signed_when_selected(live: Api) -> None:
     )
     flow = await live.video_flow()
     async with following(live, query, id=flow["flowId"]) as source:
+        await live.followed()
         await live.record(flow["flowId"], "[0:0_2:0)")
         (added,) = await told(source, 1)
 
@@ -199,6 +203,7 @@ async def test_what_hangs_on_an_event_is_read_anew_for_each(live: Api) -> None:
       label segmentCount source { label } segments { totalCount } } } }"""
     flow = await live.video_flow(label="one")
     async with following(live, query, id=flow["flowId"]) as source:
+        await live.followed()
         await live.record(flow["flowId"], "[0:0_2:0)")
         (first,) = await told(source, 1)
         await retitle(live, flow["flowId"], label="two")
@@ -212,11 +217,25 @@ async def test_what_hangs_on_an_event_is_read_anew_for_each(live: Api) -> None:
     ]
 
 
+async def test_an_event_that_was_told_leaves_nothing_behind(live: Api) -> None:
+    flow = await live.video_flow()
+    after = (await log(live))["cursor"]
+    counts = []
+    async with following(live, ADDED, flowId=flow["flowId"], after=after) as source:
+        for number in range(20):
+            await live.record(flow["flowId"], f"[{number}:0_{number + 1}:0)")
+            await told(source, 1)
+            gc.collect()
+            counts.append(sum(isinstance(one, FieldDetails) for one in gc.get_objects()))
+    assert counts[-1] == counts[1]
+
+
 async def test_an_error_in_one_event_does_not_end_the_subscription(live: Api) -> None:
     query = """subscription D { events(filter: {types: [FLOWS_DELETED]}) {
       ... on FlowDeleted { flowId flow { segments(first: 0) { totalCount } } } } }"""
     first, second = await live.video_flow(), await live.video_flow()
     async with following(live, query) as source:
+        await live.followed()
         for flow in (first, second):
             await delete_flow(live, flow["flowId"])
             result = await source.next()
