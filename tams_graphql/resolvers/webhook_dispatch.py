@@ -15,7 +15,6 @@ When the process stops, all are let go at once.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from tams_graphql.metadata.engine import Key
 from tams_graphql.metadata.event_tables import WEBHOOK_QUEUES
@@ -102,12 +101,17 @@ class Dispatch:
         Raises:
             Unavailable: the index does not answer.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while True:
+            # Only the waiting is cut off: what is taken is leased, and must be served.
+            try:
+                async with asyncio.timeout_at(until):
                     await self._due.wait()
-                    self._due.clear()
-                    await self._take(self._make_context())
+            except TimeoutError:
+                return
+            self._due.clear()
+            await self._take(self._make_context())
 
     async def close(self) -> None:
         """Stop all couriers, after what they are just sending, and let go of their webhooks."""
