@@ -163,10 +163,7 @@ async def record_failure(ctx: Context, progress: Progress, failure: Failure) -> 
     webhook_id = progress.webhook.id
 
     def command(view: View) -> Changes[None]:
-        queue, now = _rows(view, webhook_id)
-        if queue is None or now is None or queue["owner"] != progress.owner:
-            raise NotMine
-        edits, now_us = Edits(), ctx.clock()
+        now, edits, now_us = _mine(view, progress), Edits(), ctx.clock()
         note_sent(view, edits, now, [*progress.sent, failure.sent], now_us)
         news: dict[str, Any] = {"webhook_id": webhook_id, "position": cursor, "owner": None}
         edits.update(WEBHOOK_QUEUES, {**news, **_waiting(progress.webhook, now, failure, now_us)})
@@ -193,10 +190,7 @@ async def record_skipping(ctx: Context, progress: Progress) -> None:
     webhook_id = progress.webhook.id
 
     def command(view: View) -> Changes[None]:
-        queue, now = _rows(view, webhook_id)
-        if queue is None or now is None or queue["owner"] != progress.owner:
-            raise NotMine
-        edits, now_us = Edits(), ctx.clock()
+        now, edits, now_us = _mine(view, progress), Edits(), ctx.clock()
         note_skipped(edits, now, now_us)
         news: dict[str, Any] = {"position": cursor, "due_us": now_us + LEASE_US, **UNFAILED}
         edits.update(WEBHOOK_QUEUES, {"webhook_id": webhook_id, **news})
@@ -227,6 +221,18 @@ async def _record(ctx: Context, progress: Sequence[Progress], *, release: bool) 
         return edits.changes(lost)
 
     return await ctx.metadata.commit(command, [webhook_queue(one.webhook.id) for one in progress])
+
+
+def _mine(view: View, progress: Progress) -> Webhook:
+    """The webhook as it is now, if it is still its owner's to serve.
+
+    Raises:
+        NotMine: it is not.
+    """
+    queue, now = _rows(view, progress.webhook.id)
+    if queue is None or now is None or queue["owner"] != progress.owner:
+        raise NotMine
+    return now
 
 
 def _owners(view: View, webhook_ids: Iterable[str]) -> dict[str, str | None]:
