@@ -25,6 +25,8 @@ from tams_graphql.model.errors import CursorTooOld, Stopping, TooSlow, Unavailab
 POLL_SECONDS = 0.25
 QUEUE_LENGTH = 1_000
 """How many events may wait for one subscriber."""
+READS_AT_ONCE = 8
+"""How many subscribers may read the log at the same time: each holds what it reads in memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +131,10 @@ class Subscription:
             self._attached = True
             self._hub.attach(self)
             return
-        batch = await self._hub.log.read(self._seen, upto)
+        # Many come at once when a connection is lost that many share.
+        async with self._hub.catching_up:
+            flow_ids = self.wanted.flow_ids or None
+            batch = await self._hub.log.read(self._seen, upto, flow_ids=flow_ids)
         position = self._seen
         for event in batch.events:
             position = {**position, event.lane: event.sequence}
@@ -155,6 +160,7 @@ class Hub:
         queue_length: int = QUEUE_LENGTH,
     ) -> None:
         self.log = log
+        self.catching_up = asyncio.Semaphore(READS_AT_ONCE)
         self._queue_length = queue_length
         self._poll_seconds = poll_seconds
         self._position: Position = START

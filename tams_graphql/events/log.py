@@ -7,23 +7,29 @@
    comes after the last that was read of it.
 
 Sequences have no gaps. One that is missing has been deleted by retention: whoever was to read
-it has been too slow.
+it has been too slow. Who reads the events of some flows only can't see gaps, and looks at the
+floors after reading instead.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from tams_graphql.events.event import Event, event_from_row
 from tams_graphql.events.position import Position, decode_position, encode_position
-from tams_graphql.metadata.engine import Between, MetadataEngine, Scan
+from tams_graphql.metadata.engine import Between, Filter, MetadataEngine, OneOf, Scan
 from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENT_PARTS, EVENTS, LANES
 from tams_graphql.model.errors import CursorTooOld, InvalidInput
 
 READ_AT_ONCE = 500
 """How many events of a lane one read fetches."""
+
+PASSED_AT_ONCE = 20_000
+"""How many events of other flows one read for some flows passes over."""
+
+Rows: TypeAlias = list[dict[str, Any]]
 
 _log = logging.getLogger(__name__)
 _MOST_LANES = 1000
@@ -83,29 +89,54 @@ class EventLog:
             raise await self._too_old()
         return position
 
-    async def read(self, after: Position, upto: Position, limit: int = READ_AT_ONCE) -> Batch:
+    async def read(
+        self,
+        after: Position,
+        upto: Position,
+        limit: int = READ_AT_ONCE,
+        flow_ids: Collection[str] | None = None,
+    ) -> Batch:
         """The next events beyond `after`, up to `upto`, which are heads; a batch may be empty.
 
         Args:
             after: where to begin.
             upto: where to end.
             limit: how many to read of each lane, at most.
+            flow_ids: of flows' events, read only those of these flows; ``None``: of any.
 
         Raises:
             CursorTooOld: some of them have been deleted.
         """
-        moved = [lane for lane, head in upto.items() if head > after.get(lane, 0)]
-        lanes = await asyncio.gather(*(self._rows(lane, after, upto, limit) for lane in moved))
-        for lane, rows in zip(moved, lanes, strict=True):
-            if not rows or rows[-1]["sequence"] - after.get(lane, 0) != len(rows):
-                raise await self._too_old()
-        found = _merged(lanes, upto)
+        moved: Position = {lane: head for lane, head in upto.items() if head > after.get(lane, 0)}
+        if flow_ids is not None:
+            moved = _narrowed(after, moved)
+        reads = (self._rows(lane, after, moved, limit, flow_ids) for lane in moved)
+        lanes = dict(zip(moved, await asyncio.gather(*reads), strict=True))
+        await self._require_all(after, lanes, flow_ids)
+        full = {lane for lane, rows in lanes.items() if len(rows) >= limit}
+        found, position = _merged(lanes, moved, full)
         parts = await self._parts(found)
         if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in found):
             # They were there with their event, and have been deleted with it since.
             raise await self._too_old()
         events = [event for row in found if (event := _read(row, parts)) is not None]
-        return Batch(events, {**after, **{row["lane"]: row["sequence"] for row in found}})
+        return Batch(events, {**after, **position})
+
+    async def _require_all(
+        self, after: Position, lanes: Mapping[int, Rows], flow_ids: Collection[str] | None
+    ) -> None:
+        """Refuse what retention has overtaken, whatever of it was read."""
+        if flow_ids is None:
+            whole = all(
+                rows and rows[-1]["sequence"] - after.get(lane, 0) == len(rows)
+                for lane, rows in lanes.items()
+            )
+        else:
+            # Sequences are missing anyway; but floors move before anything above them is gone.
+            floors = await self.floors()
+            whole = all(floors.get(lane, 0) <= after.get(lane, 0) for lane in lanes)
+        if not whole:
+            raise await self._too_old()
 
     async def _sequences(self, table: Any) -> Position:
         scan = Scan(table=table, limit=_MOST_LANES, columns=("lane", "sequence"))
@@ -114,16 +145,24 @@ class EventLog:
         return {lane: sequence for lane, sequence in lanes if sequence}
 
     async def _rows(
-        self, lane: int, after: Position, upto: Position, limit: int
-    ) -> list[dict[str, Any]]:
+        self,
+        lane: int,
+        after: Position,
+        upto: Position,
+        limit: int,
+        flow_ids: Collection[str] | None,
+    ) -> Rows:
+        where: list[Filter] = [Between("sequence", None, upto[lane] + 1)]
+        if flow_ids is not None:
+            where.append(OneOf("flow_id", (None, *flow_ids)))
         scan = Scan(
             table=EVENTS,
             prefix=(lane,),
             after=(after.get(lane, 0),),
             limit=limit,
-            where=(Between("sequence", None, upto[lane] + 1),),
+            where=tuple(where),
         )
-        found: list[dict[str, Any]] = (await self._metadata.page(scan)).to_pylist()
+        found: Rows = (await self._metadata.page(scan)).to_pylist()
         return found
 
     async def _too_old(self) -> CursorTooOld:
@@ -150,12 +189,32 @@ def _read(row: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> Event |
         return None
 
 
-def _merged(lanes: Sequence[Sequence[Mapping[str, Any]]], upto: Position) -> list[Any]:
-    """In order, without what might come after something that has not been read."""
-    last = [rows[-1] for rows in lanes]
-    cut = [_order(row) for row in last if row["sequence"] < upto[row["lane"]]]
-    found = sorted((row for rows in lanes for row in rows), key=_order)
-    return [row for row in found if _order(row) <= min(cut)] if cut else found
+def _narrowed(after: Position, upto: Position) -> Position:
+    """Nearer heads, so that one read does not pass over very many events of other flows.
+
+    With several lanes these might hold back what comes before something that was read: they stay.
+    """
+    if len(upto) != 1:
+        return upto
+    return {lane: min(head, after.get(lane, 0) + PASSED_AT_ONCE) for lane, head in upto.items()}
+
+
+def _merged(
+    lanes: Mapping[int, Rows], upto: Position, full: Container[int]
+) -> tuple[Rows, Position]:
+    """In order, without what might come after something that has not been read; and how far.
+
+    `full`: lanes of which the limit may have cut something off.
+    """
+    last = {lane: rows[-1] for lane, rows in lanes.items() if lane in full}
+    cut = [_order(row) for lane, row in last.items() if row["sequence"] < upto[lane]]
+    found = sorted((row for rows in lanes.values() for row in rows), key=_order)
+    if not cut:
+        return found, upto
+    read = [row for row in found if _order(row) <= min(cut)]
+    left = {row["lane"]: row["sequence"] - 1 for row in reversed(found[len(read) :])}
+    ends = {lane: min(upto[lane], last[lane]["sequence"]) for lane in last}
+    return read, {**upto, **ends, **left}
 
 
 def _order(row: Mapping[str, Any]) -> tuple[int, int, int]:
