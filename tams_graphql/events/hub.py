@@ -26,6 +26,9 @@ from tams_graphql.model.errors import CursorTooOld, Stopping, TooSlow, Unavailab
 POLL_SECONDS = 0.25
 QUEUE_LENGTH = 1_000
 """How many events may wait for one subscriber."""
+READS_AT_ONCE = 8
+"""How many subscribers may read the log at the same time: each holds what it reads in memory."""
+
 REMEMBERED = 1_000
 """How many events the hub remembers: who was away for a moment has nothing read for it."""
 
@@ -139,7 +142,9 @@ class Subscription:
             self._waiting += (Told(one.event, later_of(one.position, self._seen)) for one in wanted)
             self._seen = later_of(upto, self._seen)
             return
-        batch = await self._hub.log.read(self._seen, upto, flow_ids=self.wanted.flow_ids)
+        # Many come at once when a connection is lost that many share.
+        async with self._hub.catching_up:
+            batch = await self._hub.log.read(self._seen, upto, flow_ids=self.wanted.flow_ids)
         position = self._seen
         for event in batch.events:
             position = {**position, event.lane: event.sequence}
@@ -165,6 +170,7 @@ class Hub:
         queue_length: int = QUEUE_LENGTH,
     ) -> None:
         self.log = log
+        self.catching_up = asyncio.Semaphore(READS_AT_ONCE)
         self._queue_length = queue_length
         self._poll_seconds = poll_seconds
         self._position: Position = START

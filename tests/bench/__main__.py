@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,9 +15,11 @@ import httpx
 
 from tests.bench.deletion import disturbance
 from tests.bench.depth import depths
+from tests.bench.events import followed_registration, tellings
 from tests.bench.execution import executions
 from tests.bench.harness import Arm, Comparison, Result, measure
 from tests.bench.presigning import presigning
+from tests.bench.registrations import Registrations
 from tests.bench.seed import FLOW_1M, FLOW_10K, seed_segments
 from tests.bench.vast import vast_comparisons
 from tests.robustness.stories import video_flow
@@ -34,31 +35,6 @@ query ($flow: UUID!) {
   }
 }
 """
-
-
-class Registrations:
-    """Registers fresh segments at the end of a flow of its own."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self.client = client
-        self.flow_id = str(uuid.uuid4())
-        self.next = 0
-        client.put(f"/flows/{self.flow_id}", json=video_flow(self.flow_id)).raise_for_status()
-
-    def register(self, count: int) -> None:
-        """Register `count` one-second segments of external objects in one request."""
-        posts = [
-            {
-                "object_id": f"{self.flow_id}/{i}",
-                "timerange": f"[{i}:0_{i + 1}:0)",
-                "get_urls": [{"url": f"https://media.example/{i}", "label": "elsewhere"}],
-            }
-            for i in range(self.next, self.next + count)
-        ]
-        self.next += count
-        body = posts[0] if count == 1 else posts
-        response = self.client.post(f"/flows/{self.flow_id}/segments", json=body)
-        assert response.status_code == 201, response.text
 
 
 def registration(client: httpx.Client) -> Comparison:
@@ -151,6 +127,9 @@ def main() -> None:
         results = [*run(Path(folder) / "data"), measure(presigning())]
     with vast_comparisons() as comparisons:
         results += [measure(comparison) for comparison in comparisons]
+    with followed_registration() as comparison:
+        results.append(measure(comparison))
+    told = tellings()
     disturbed, deep = disturbance(), depths()
     stamp = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
@@ -163,6 +142,7 @@ def main() -> None:
         f"{stamp}, {machine}.",
         "",
         *(line for result in results for line in result.markdown()),
+        *(line for one in told for line in one.markdown()),
         *disturbed.markdown(),
         *deep.markdown(),
     ]
