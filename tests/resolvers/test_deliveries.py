@@ -175,6 +175,7 @@ async def test_one_whose_events_were_forgotten_says_so_and_goes_on(
         await server.idle()
         clock.advance(server.context().service.event_retention + 24 * 3600)
         await forget_events(server.context())
+        server.forget()
         await change(server, webhook, status="created")
         await server.idle()
         await flow(server, 3)

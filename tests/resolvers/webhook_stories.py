@@ -189,6 +189,11 @@ class Process:
         self._ctx.sender = HttpSender(tls=_TLS)
         self._senders.append(self._ctx.sender)
 
+    def forget(self) -> None:
+        """As a process that has just started: it remembers no events."""
+        self.hub._remembered.clear()
+        self.hub._forgotten = self.hub.reached
+
     async def stop(self) -> None:
         """As a server does that is asked to."""
         await self.dispatch.close()
