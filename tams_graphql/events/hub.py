@@ -144,7 +144,8 @@ class Subscription:
             return
         # Many come at once when a connection is lost that many share.
         async with self._hub.catching_up:
-            batch = await self._hub.log.read(self._seen, upto, flow_ids=self.wanted.flow_ids)
+            flow_ids = self.wanted.flow_ids or None
+            batch = await self._hub.log.read(self._seen, upto, flow_ids=flow_ids)
         position = self._seen
         for event in batch.events:
             position = {**position, event.lane: event.sequence}

@@ -7,29 +7,36 @@
    comes after the last that was read of it.
 
 Sequences have no gaps. One that is missing has been deleted by retention: whoever was to read
-it has been too slow.
+it has been too slow. Who reads the events of some flows only can't see gaps, and looks at the
+floors after reading instead.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
 from tams_graphql.events.event import Event, event_from_row
 from tams_graphql.events.position import Position, decode_position, encode_position
-from tams_graphql.metadata.engine import Between, MetadataEngine, Scan
+from tams_graphql.metadata.engine import Between, Filter, MetadataEngine, OneOf, Scan
 from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENT_PARTS, EVENTS, LANES
 from tams_graphql.model.errors import CursorTooOld, InvalidInput
 
 READ_AT_ONCE = 500
 """How many events of a lane one read fetches."""
 
+PASSED_AT_ONCE = 20_000
+"""How many events of other flows one read for some flows passes over."""
+
 PARTS_AT_ONCE = 1_000
 """How many parts of large events, of up to 96 KB each, one read fetches."""
 
+Rows: TypeAlias = list[dict[str, Any]]
+
 _log = logging.getLogger(__name__)
+_MOST_FLOWS = 100
 _MOST_LANES = 1000
 
 
@@ -93,7 +100,7 @@ class EventLog:
         after: Position,
         upto: Position,
         limit: int = READ_AT_ONCE,
-        flow_ids: frozenset[str] | None = None,
+        flow_ids: Collection[str] | None = None,
     ) -> Batch:
         """The next events beyond `after`, up to `upto`, which are heads; a batch may be empty.
 
@@ -101,24 +108,43 @@ class EventLog:
             after: where to begin.
             upto: where to end.
             limit: how many to read of each lane, at most.
-            flow_ids: of flows' events, leave out those of others than these.
+            flow_ids: of flows' events, those of others may be left out; ``None``: none may.
 
         Raises:
             CursorTooOld: some of them have been deleted.
         """
-        moved = [lane for lane, head in upto.items() if head > after.get(lane, 0)]
-        lanes = await asyncio.gather(*(self._rows(lane, after, upto, limit) for lane in moved))
-        for lane, rows in zip(moved, lanes, strict=True):
-            if not rows or rows[-1]["sequence"] - after.get(lane, 0) != len(rows):
-                raise await self._too_old()
-        found = _affordable(_merged(lanes, upto))
-        wanted = [row for row in found if _is_of(row, flow_ids)]
-        parts = await self._parts(wanted)
-        if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in wanted):
+        moved: Position = {lane: head for lane, head in upto.items() if head > after.get(lane, 0)}
+        if flow_ids is not None and len(flow_ids) > _MOST_FLOWS:
+            flow_ids = None
+        if flow_ids is not None:
+            moved = _narrowed(after, moved)
+        reads = (self._rows(lane, after, moved, limit, flow_ids) for lane in moved)
+        lanes = dict(zip(moved, await asyncio.gather(*reads), strict=True))
+        await self._require_all(after, lanes, flow_ids)
+        full = {lane for lane, rows in lanes.items() if len(rows) >= limit}
+        found, position = _merged(lanes, moved, full)
+        parts = await self._parts(found)
+        if any(len(parts.get(row["event_id"], ())) != row["part_count"] for row in found):
             # They were there with their event, and have been deleted with it since.
             raise await self._too_old()
-        events = [event for row in wanted if (event := _read(row, parts)) is not None]
-        return Batch(events, {**after, **{row["lane"]: row["sequence"] for row in found}})
+        events = [event for row in found if (event := _read(row, parts)) is not None]
+        return Batch(events, {**after, **position})
+
+    async def _require_all(
+        self, after: Position, lanes: Mapping[int, Rows], flow_ids: Collection[str] | None
+    ) -> None:
+        """Refuse what retention has overtaken, whatever of it was read."""
+        if flow_ids is None:
+            whole = all(
+                rows and rows[-1]["sequence"] - after.get(lane, 0) == len(rows)
+                for lane, rows in lanes.items()
+            )
+        else:
+            # Sequences are missing anyway; but floors move before anything above them is gone.
+            floors = await self.floors()
+            whole = all(floors.get(lane, 0) <= after.get(lane, 0) for lane in lanes)
+        if not whole:
+            raise await self._too_old()
 
     async def _sequences(self, table: Any) -> Position:
         scan = Scan(table=table, limit=_MOST_LANES, columns=("lane", "sequence"))
@@ -127,19 +153,28 @@ class EventLog:
         return {lane: sequence for lane, sequence in lanes if sequence}
 
     async def _rows(
-        self, lane: int, after: Position, upto: Position, limit: int
-    ) -> list[dict[str, Any]]:
-        begin = after.get(lane, 0)
-        # No gaps: the last one is known, and an engine without limits need not look for it.
-        last = min(upto[lane], begin + limit)
+        self,
+        lane: int,
+        after: Position,
+        upto: Position,
+        limit: int,
+        flow_ids: Collection[str] | None,
+    ) -> Rows:
+        begin, last = after.get(lane, 0), upto[lane]
+        where: list[Filter] = []
+        if flow_ids is None:
+            # No gaps: the last one is known, and an engine without limits need not look for it.
+            last = min(last, begin + limit)
+        else:
+            where.append(OneOf("flow_id", (None, *flow_ids)))
         scan = Scan(
             table=EVENTS,
             prefix=(lane,),
             after=(begin,),
             limit=limit,
-            where=(Between("sequence", None, last + 1),),
+            where=(Between("sequence", None, last + 1), *where),
         )
-        found: list[dict[str, Any]] = (await self._metadata.page(scan)).to_pylist()
+        found: Rows = (await self._metadata.page(scan)).to_pylist()
         return found
 
     async def _too_old(self) -> CursorTooOld:
@@ -157,10 +192,6 @@ class EventLog:
         return texts
 
 
-def _is_of(row: Mapping[str, Any], flow_ids: frozenset[str] | None) -> bool:
-    return flow_ids is None or row["flow_id"] is None or row["flow_id"] in flow_ids
-
-
 def _read(row: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> Event | None:
     """The event of `row`; ``None`` if this program can't read it, which must not hold up others."""
     try:
@@ -170,15 +201,33 @@ def _read(row: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> Event |
         return None
 
 
-def _merged(lanes: Sequence[Sequence[Mapping[str, Any]]], upto: Position) -> list[Any]:
-    """In order, without what might come after something that has not been read."""
-    last = [rows[-1] for rows in lanes]
-    cut = [_order(row) for row in last if row["sequence"] < upto[row["lane"]]]
-    found = sorted((row for rows in lanes for row in rows), key=_order)
-    return [row for row in found if _order(row) <= min(cut)] if cut else found
+def _narrowed(after: Position, upto: Position) -> Position:
+    """Nearer heads, so that one read does not pass over very many events of other flows.
+
+    With several lanes these might hold back what comes before something that was read: they stay.
+    """
+    if len(upto) != 1:
+        return upto
+    return {lane: min(head, after.get(lane, 0) + PASSED_AT_ONCE) for lane, head in upto.items()}
 
 
-def _affordable(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def _merged(
+    lanes: Mapping[int, Rows], upto: Position, full: Container[int]
+) -> tuple[Rows, Position]:
+    """In order, without what might come after something that has not been read; and how far.
+
+    `full`: lanes of which the limit may have cut something off.
+    """
+    last = {lane: rows[-1] for lane, rows in lanes.items() if lane in full}
+    cut = [_order(row) for lane, row in last.items() if row["sequence"] < upto[lane]]
+    found = sorted((row for rows in lanes.values() for row in rows), key=_order)
+    read = _affordable([row for row in found if not cut or _order(row) <= min(cut)])
+    left = {row["lane"]: row["sequence"] - 1 for row in reversed(found[len(read) :])}
+    ends = {lane: min(upto[lane], row["sequence"]) for lane, row in last.items()}
+    return read, {**upto, **ends, **left}
+
+
+def _affordable(rows: Rows) -> Rows:
     """The first of `rows`, with no more than `PARTS_AT_ONCE`, but at least one row."""
     counts = accumulate(row["part_count"] for row in rows)
     return rows[: max(1, sum(count <= PARTS_AT_ONCE for count in counts))]

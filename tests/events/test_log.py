@@ -7,7 +7,8 @@ a log without clocks in its rows, are shown to fail the same checks.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from tams_graphql.metadata.tables import FLOWS
 from tams_graphql.model.errors import CursorTooOld, InvalidInput
 from tests.metadata.rows import event_row, flow_row, stored
 from tests.metadata.vast_shaped import VastShapedEngine
+from tests.support.engines import open_engine
 
 FLOW_IDS = ["flow 0", "flow 1", "flow 2"]
 ROUNDS = 8
@@ -68,12 +70,13 @@ def problems(events: Sequence[Event], whole: Sequence[Event]) -> set[str]:
 class Reader:
     """Polls as a hub does, until told that nobody writes any more and nothing is left."""
 
-    def __init__(self, log: EventLog, limit: int) -> None:
+    def __init__(self, log: EventLog, limit: int, flow_ids: Collection[str] | None = None) -> None:
         self.events: list[Event] = []
         self.position: Position = START
         self.done = False
         self._log = log
         self._limit = limit
+        self._flow_ids = flow_ids
 
     async def run(self) -> None:
         while not self.done or await self._poll():
@@ -81,10 +84,12 @@ class Reader:
             await asyncio.sleep(0)
 
     async def _poll(self) -> bool:
-        batch = await self._log.read(self.position, await self._log.heads(), self._limit)
+        heads = await self._log.heads()
+        batch = await self._log.read(self.position, heads, self._limit, self._flow_ids)
+        moved = batch.position != self.position
         self.events += batch.events
         self.position = batch.position
-        return bool(batch.events)
+        return moved
 
 
 async def _read_while_written(engine: MetadataEngine, seed: int, *readers: Reader) -> None:
@@ -114,6 +119,45 @@ def test_readers_see_everything_once_and_flows_in_order(seed: int, limits: tuple
             assert reader.position == await log.heads()
 
     asyncio.run(story())
+
+
+@given(seed=st.integers(0, 2**32), limit=st.integers(1, 9), count=st.integers(0, 2))
+@settings(max_examples=25, deadline=None)
+def test_readers_of_some_flows_see_those_and_what_is_of_none(
+    seed: int, limit: int, count: int
+) -> None:
+    async def story() -> None:
+        engine, flow_ids = VastShapedEngine(seed=seed), FLOW_IDS[:count]
+        log = EventLog(engine)
+        reader = Reader(log, limit, flow_ids)
+        await _read_while_written(engine, seed, reader)
+        of_source = Changes(answer=None, events=[event_row("0.0", flow_id=None)])
+        await engine.commit(lambda view: of_source, [])
+        await reader.run()
+        wanted = [one for one in await whole_log(engine) if one.flow_id in {*flow_ids, None}]
+        assert problems(reader.events, wanted) == set()
+        assert reader.position == await log.heads()
+
+    asyncio.run(story())
+
+
+async def test_a_reader_of_one_flow_passes_over_the_others_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_log, "PASSED_AT_ONCE", 7)
+    engine = await open_engine(tmp_path)
+    await stored(engine, FLOWS, *map(flow_row, FLOW_IDS))
+    for n in range(20):
+        await change(engine, FLOW_IDS[n % 10 == 0], str(n))
+    log, position, batches = EventLog(engine), START, []
+    heads = await log.heads()
+    while position != heads:
+        batch = await log.read(position, heads, 500, [FLOW_IDS[1]])
+        batches.append([event.id for event in batch.events])
+        position = batch.position
+    await engine.close()
+    assert [one for batch in batches for one in batch] == ["0.0", "10.0"]
+    assert len(batches) > 1
 
 
 @given(seed=st.integers(0, 2**32))
@@ -188,8 +232,9 @@ async def test_what_retention_has_deleted_is_not_passed_over_in_silence() -> Non
     with pytest.raises(CursorTooOld) as refusal:
         await log.resume(start, "after")
     assert decode_position(await log.identity(), refusal.value.oldest, "after") == {lane: 1}
-    with pytest.raises(CursorTooOld):
-        await log.read(START, await log.heads())
+    for flow_ids in (None, ["flow 0"], ["flow 1"]):
+        with pytest.raises(CursorTooOld):
+            await log.read(START, await log.heads(), flow_ids=flow_ids)
     oldest = await log.resume(refusal.value.oldest, "after")
     assert len((await log.read(oldest, await log.heads())).events) == 11
     assert head >= 1
