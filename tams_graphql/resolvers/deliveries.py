@@ -25,9 +25,9 @@ from tams_graphql.model.records import Attempt, Delivery, DeliveryStatus
 from tams_graphql.resolvers.authorise import Action, authorise
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.delivery_rows import Sent, delivery_from_row, delivery_key, note_sent
+from tams_graphql.resolvers.events import log_of
 from tams_graphql.resolvers.paging import Page, PageRequest, decode_cursor
 from tams_graphql.resolvers.webhook_posts import deliver, deliver_event
-from tams_graphql.resolvers.webhook_queue import log_of
 from tams_graphql.resolvers.webhook_rows import webhook_from_row
 from tams_graphql.resolvers.webhooks import get_webhook
 

@@ -148,6 +148,11 @@ async def begin_now(ctx: Context) -> None:
             ctx.now = await ctx.hub.log.heads()
 
 
+def log_of(ctx: Context) -> EventLog:
+    """The event log of the index."""
+    return EventLog(ctx.metadata) if ctx.hub is None else ctx.hub.log
+
+
 async def event_cursors(ctx: Context) -> tuple[str, str]:
     """The cursors before the oldest event that is kept, and after the newest.
 
@@ -155,7 +160,7 @@ async def event_cursors(ctx: Context) -> tuple[str, str]:
         Unavailable: the log can't be read.
     """
     authorise(ctx, Action.READ, "event")
-    log = EventLog(ctx.metadata) if ctx.hub is None else ctx.hub.log
+    log = log_of(ctx)
     return await log.cursor(await log.floors()), await log.cursor(await log.heads())
 
 

@@ -20,8 +20,9 @@ from tams_graphql.model.records import Webhook, WebhookError
 from tams_graphql.model.vocabulary import WebhookStatus
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.delivery_rows import Sent, note_sent, note_skipped
+from tams_graphql.resolvers.events import log_of
 from tams_graphql.resolvers.row_values import json_text
-from tams_graphql.resolvers.webhook_queue import RESTING, UNFAILED, log_of
+from tams_graphql.resolvers.webhook_queue import RESTING, UNFAILED
 from tams_graphql.resolvers.webhook_rows import webhook_from_row
 from tams_graphql.resolvers.webhook_secrets import sealed_secret
 

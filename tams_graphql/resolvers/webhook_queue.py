@@ -10,24 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tams_graphql.events.log import EventLog
 from tams_graphql.metadata.edits import Edits
 from tams_graphql.metadata.engine import Row, View
 from tams_graphql.metadata.event_tables import WEBHOOK_QUEUES
 from tams_graphql.model.records import Webhook
 from tams_graphql.model.vocabulary import WebhookStatus
 from tams_graphql.resolvers.context import Context
+from tams_graphql.resolvers.events import log_of
 
 RESTING = frozenset({WebhookStatus.DISABLED, WebhookStatus.ERROR})
 """Nothing is sent to webhooks in these states."""
 
 UNFAILED: Mapping[str, Any] = {"failed_attempts": 0, "failing_event_id": None}
 """The columns of a queue whose next event has not been tried."""
-
-
-def log_of(ctx: Context) -> EventLog:
-    """The event log of the index."""
-    return EventLog(ctx.metadata) if ctx.hub is None else ctx.hub.log
 
 
 async def current_cursor(ctx: Context) -> str:

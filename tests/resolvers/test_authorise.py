@@ -156,7 +156,7 @@ def test_every_public_resolver_is_in_the_table() -> None:
     helpers = {"may_upload", "upload_request", "container_of", "known_store", "backend_labels"}
     helpers |= {"known_text", "load_objects", "registered_object", "resume_copies"}
     helpers |= {"event_flow", "event_source", "event_source_collection", "event_segments"}
-    helpers |= {"event_timerange", "begin_now", "sealed_secret", "signing_secret"}
+    helpers |= {"event_timerange", "begin_now", "log_of", "sealed_secret", "signing_secret"}
     helpers |= {"trim_deliveries"}
     helpers |= {"is_long", "kept_until", "later_than", "request_deletion", "request_from_row"}
     public = {
