@@ -16,6 +16,7 @@ from tests.robustness.stories import create_flow, external_segment
 from tests.support.processes import tams
 
 SHARED_OBJECTS = 1000
+POLL_SECONDS = 0.2
 PROGRESS = "{ deletionRequests(first: 1) { nodes { status deletedCount } } }"
 
 
@@ -62,16 +63,20 @@ def prepare(data: Path, count: int) -> tuple[str, str]:
 
 
 def progress(url: str) -> tuple[str, int]:
-    """The status of the latest deletion, and how many segments are gone."""
+    """The status of the latest deletion, if there is one, and how many segments are gone."""
     answer = httpx.post(f"{url}/graphql", json={"query": PROGRESS}, timeout=60).json()
-    (one,) = answer["data"]["deletionRequests"]["nodes"]
-    return one["status"], int(one["deletedCount"])
+    for one in answer["data"]["deletionRequests"]["nodes"]:
+        return one["status"], int(one["deletedCount"])
+    return "NONE", 0
 
 
 def read(url: str, flow_id: str, seconds: float) -> Latencies:
-    """What light reads take, one after the other."""
+    """What light reads take, one after the other, while somebody asks for the progress."""
+    over = time.monotonic() + seconds
     with reading(url, flow_id) as latencies:
-        time.sleep(seconds)
+        while time.monotonic() < over:
+            progress(url)
+            time.sleep(POLL_SECONDS)
     return latencies
 
 

@@ -18,7 +18,7 @@ from tams_graphql.metadata.tables import (
     Table,
 )
 from tests.robustness.event_campaign import read_log
-from tests.robustness.long_deletion import prepare, progress, read, reading
+from tests.robustness.long_deletion import POLL_SECONDS, prepare, progress, read, reading
 from tests.support.engines import open_engine
 from tests.support.processes import free_port, start_tams
 
@@ -45,7 +45,7 @@ def _wait_until(url: str, count: int) -> None:
             last, since = gone, time.monotonic()
         assert status != "ERROR"
         assert time.monotonic() < since + 60, f"stuck at {gone}"
-        time.sleep(0.2)
+        time.sleep(POLL_SECONDS)
 
 
 @pytest.mark.soak
@@ -55,6 +55,7 @@ def test_a_flow_of_a_million_segments_goes_without_a_rest(
     data, port = tmp_path / "data", free_port()
     flow_id, other = prepare(data, COUNT)
     server = start_tams(data, port)
+    read(server.url, other, 2)
     before = read(server.url, other, 10)
     begun = time.perf_counter()
     answer = httpx.delete(f"{server.url}/flows/{flow_id}", timeout=60)

@@ -18,13 +18,13 @@ MOST = SIZES[-1]
 Values: TypeAlias = list[Scalar]
 
 
-def padded(rows: Sequence[Sequence[Scalar]]) -> Iterator[tuple[int, Values]]:
+def padded(rows: Sequence[Sequence[Scalar]], most: int = MOST) -> Iterator[tuple[int, Values]]:
     """`rows` in batches: how many rows of placeholders, and their values in sequence.
 
     The last batch is filled up with nulls, which no key equals.
     """
-    for first in range(0, len(rows), MOST):
-        part = rows[first : first + MOST]
+    for first in range(0, len(rows), most):
+        part = rows[first : first + most]
         size = next(size for size in SIZES if size >= len(part))
         missing = (size - len(part)) * len(part[0])
         yield size, [*chain.from_iterable(part), *[None] * missing]

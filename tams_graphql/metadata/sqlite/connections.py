@@ -1,10 +1,12 @@
 """How a connection to the index file is opened, and what SQLite's errors mean to us."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tams_graphql.model.errors import Unavailable
 
@@ -19,6 +21,11 @@ _WRITER_PRAGMAS = (
     "wal_autocheckpoint = 10000",
     "journal_size_limit = 67108864",
 )
+
+# For how long a transaction keeps its processor: a registration is done before, a bulk or a batch
+# of a deletion takes many turns.
+TURN_SECONDS = 0.001
+_give_way = getattr(os, "sched_yield", lambda: None)
 
 _STORE_TROUBLE = frozenset(
     {
@@ -48,7 +55,7 @@ def open_writer(path: Path, busy_budget: float) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: the file can't be opened or is no SQLite file.
     """
-    connection = _connect(path, "rwc", busy_budget)
+    connection = _connect(path, "rwc", busy_budget, _Courteous)
     try:
         _enter_wal_mode(connection, busy_budget)
         for pragma in _WRITER_PRAGMAS:
@@ -66,13 +73,19 @@ def open_reader(path: Path, busy_budget: float) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str, busy_budget: float) -> sqlite3.Connection:
+def _connect(
+    path: Path,
+    mode: str,
+    busy_budget: float,
+    kind: type[sqlite3.Connection] = sqlite3.Connection,
+) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=busy_budget,
         isolation_level=None,
         check_same_thread=False,
+        factory=kind,
         cached_statements=CACHED_STATEMENTS,
     )
     try:
@@ -97,6 +110,20 @@ def _enter_wal_mode(connection: sqlite3.Connection, busy_budget: float) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+class _Courteous(sqlite3.Connection):
+    """Between two statements, lets those run who wait for this processor (ADR 0014)."""
+
+    _turn_ends = 0.0
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """See `sqlite3.Connection.execute`."""
+        cursor = super().execute(sql, parameters)
+        if time.monotonic() > self._turn_ends:
+            _give_way()
+            self._turn_ends = time.monotonic() + TURN_SECONDS
+        return cursor
 
 
 def is_store_trouble(error: sqlite3.Error) -> bool:
