@@ -26,6 +26,11 @@ class WakingEngine:
         self._engine = engine
         self._wake = wake
 
+    @property
+    def background_rows(self) -> int:
+        """See `MetadataEngine.background_rows`."""
+        return self._engine.background_rows
+
     async def get(
         self, table: Table, keys: Sequence[Key], columns: tuple[str, ...] | None = None
     ) -> pa.Table:
@@ -44,7 +49,9 @@ class WakingEngine:
         """See `MetadataEngine.count`."""
         return await self._engine.count(scan)
 
-    async def commit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> T:
+    async def commit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> T:
         """See `MetadataEngine.commit`."""
         logged = False
 
@@ -54,7 +61,7 @@ class WakingEngine:
             logged = bool(changes.events)
             return changes
 
-        answer = await self._engine.commit(watched, relies_on)
+        answer = await self._engine.commit(watched, relies_on, background=background)
         if logged:
             self._wake()
         return answer

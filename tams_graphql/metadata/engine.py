@@ -198,6 +198,13 @@ Command: TypeAlias = Callable[[View], Changes[T]]
 class MetadataEngine(Protocol):
     """The index. Reads are snapshots of their own; commands see and change one snapshot."""
 
+    @property
+    def background_rows(self) -> int:
+        """How many rows a job in the background should take into one commit.
+
+        Few enough that whoever writes beside it waits little, as many as pay otherwise.
+        """
+
     async def get(
         self, table: Table, keys: Sequence[Key], columns: tuple[str, ...] | None = None
     ) -> pa.Table:
@@ -212,13 +219,16 @@ class MetadataEngine(Protocol):
     async def count(self, scan: Scan) -> int:
         """As `View.count`; may cost a scan."""
 
-    async def commit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> T:
+    async def commit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> T:
         """Run `command` and apply its changes durably, or change nothing.
 
         The engine first updates the `version` of each aggregate of `relies_on` that exists, in
         sorted order, then runs the command; on a conflict with a concurrent writer it re-runs
         it. Several commands may share one transaction, each answered on its own. Whatever the
-        command raises is raised here.
+        command raises is raised here. One of the `background` lets others go first, and joins
+        no transaction of theirs; see `background_rows`.
 
         Raises:
             Unavailable: the retry budget is spent or the store does not answer.

@@ -1,4 +1,8 @@
-"""Commands that wait for a transaction, in the order in which they came."""
+"""Commands that wait for a transaction, in the order in which they came.
+
+Those of the background come after all others, but not for ever: after `PATIENCE` transactions of
+others it is their turn.
+"""
 
 import threading
 import time
@@ -10,6 +14,8 @@ from typing import Any, TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
 from tams_graphql.model.errors import Unavailable
+
+PATIENCE = 8
 
 T = TypeVar("T")
 
@@ -54,10 +60,14 @@ class CommandQueue:
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
+        self._background: deque[Waiting] = deque()
+        self._passed_over = 0
         self._arrived = threading.Condition()
         self._closing = False
 
-    def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
+    def submit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> "Future[T]":
         """The answer of `command`, once its changes are durable.
 
         Cancelling the future before the command starts drops it; later it has no effect.
@@ -69,7 +79,7 @@ class CommandQueue:
         with self._arrived:
             if self._closing:
                 raise Unavailable("the metadata store is closed")
-            self._waiting.append(waiting)
+            (self._background if background else self._waiting).append(waiting)
             self._arrived.notify()
         return waiting.future
 
@@ -82,27 +92,45 @@ class CommandQueue:
     @property
     def finished(self) -> bool:
         """Whether nothing waits and nothing will."""
-        return self._closing and not self._waiting
+        return self._closing and not self._waiting and not self._background
 
     def wait(self, seconds: float | None = None) -> Waiting | None:
-        """The command that waits longest, once there is one.
+        """The first command of a transaction, once there is one.
 
         Returns:
             ``None`` if the queue is finished, or none came within `seconds`.
         """
         with self._arrived:
-            self._arrived.wait_for(lambda: self._waiting or self._closing, seconds)
-        return self.next()
+            self._arrived.wait_for(self._ready, seconds)
+        if self._background and self._passed_over >= PATIENCE:
+            return self._from_background()
+        if (waiting := self.next()) is None:
+            return self._from_background()
+        self._passed_over += bool(self._background)
+        return waiting
 
-    def next(self, arrived_by: float = float("inf")) -> Waiting | None:
-        """The command that waits longest, if one does that arrived by then (monotonic time)."""
-        while self._waiting and self._waiting[0].arrived <= arrived_by:
-            waiting = self._waiting.popleft()
-            if waiting.future.set_running_or_notify_cancel():
-                return waiting
-        return None
+    def next(self) -> Waiting | None:
+        """A command that may join: the one that waits longest, but none of the background."""
+        return _first(self._waiting, float("inf"))
 
     def all(self, arrived_by: float = float("inf")) -> Iterator[Waiting]:
         """The commands that wait and arrived by then (monotonic time)."""
-        while (waiting := self.next(arrived_by)) is not None:
-            yield waiting
+        for queue in (self._waiting, self._background):
+            while (waiting := _first(queue, arrived_by)) is not None:
+                yield waiting
+
+    def _ready(self) -> bool:
+        return bool(self._waiting or self._background or self._closing)
+
+    def _from_background(self) -> Waiting | None:
+        self._passed_over = 0
+        return _first(self._background, float("inf"))
+
+
+def _first(queue: deque[Waiting], arrived_by: float) -> Waiting | None:
+    """Take the first of `queue` that nobody has cancelled."""
+    while queue and queue[0].arrived <= arrived_by:
+        waiting = queue.popleft()
+        if waiting.future.set_running_or_notify_cancel():
+            return waiting
+    return None

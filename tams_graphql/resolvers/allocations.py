@@ -119,7 +119,8 @@ async def _collect(ctx: Context, object_ids: Sequence[str], before_us: int) -> i
             discard(edits, parse_instances(row["instances_json"]), now_us)
         return edits.changes(len(gone))
 
-    return await ctx.metadata.commit(collect, [media_object(one) for one in object_ids])
+    relies_on = [media_object(one) for one in object_ids]
+    return await ctx.metadata.commit(collect, relies_on, background=True)
 
 
 def _gone(object_id: str) -> Conflict:

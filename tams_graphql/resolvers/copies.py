@@ -167,7 +167,8 @@ async def _forget(ctx: Context, copy_ids: Sequence[str]) -> None:
         left = view.get(COPIES, keys, ("copy_id",))["copy_id"].to_pylist()
         return Changes(answer=None, delete={COPIES: [(copy_id,) for copy_id in left]})
 
-    await ctx.metadata.commit(forget, [copy(copy_id) for copy_id in copy_ids])
+    relies_on = [copy(copy_id) for copy_id in copy_ids]
+    await ctx.metadata.commit(forget, relies_on, background=True)
 
 
 async def _load_copies(ctx: Context, keys: Sequence[str]) -> list[list[ObjectCopy]]:

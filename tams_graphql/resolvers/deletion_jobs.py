@@ -47,9 +47,6 @@ from tams_graphql.resolvers.rollup import EXTENT_COLUMNS, shrink
 from tams_graphql.resolvers.stamp import Stamp
 from tams_graphql.timeline import NEVER, Bounds, TimeRange
 
-BATCH = 500
-"""How many segments one commit looks at."""
-
 LEASE_US = 6_000_000
 """For how long a request is left alone after its owner's last commit."""
 
@@ -134,7 +131,8 @@ async def _batches(ctx: Context, request_id: str, flow_id: str, owner: str) -> N
         def batch(view: View) -> Changes[bool]:
             return _batch(ctx, view, _mine(view, request_id, owner))
 
-        more = await ctx.metadata.commit(batch, [flow(flow_id), delete_request(request_id)])
+        relies_on = [flow(flow_id), delete_request(request_id)]
+        more = await ctx.metadata.commit(batch, relies_on, background=True)
         ctx.loaders.forget()
         if more:
             await give_way(time.monotonic() - begun)
@@ -149,11 +147,12 @@ def _batch(ctx: Context, view: View, row: Mapping[str, Any]) -> Changes[bool]:
     """The next segments; whether there are more."""
     edits, now_us = Edits(), ctx.clock()
     whole = TimeRange(row["start_ns"], row["end_ns"], row["bounds"])
-    found = view.page(_next(row))
+    limit = ctx.metadata.background_rows
+    found = view.page(_next(row, limit))
     doomed = found if row["orphaned"] else covered_rows(found, whole)
     if doomed.num_rows:
         _remove(view, edits, row, doomed, now_us)
-    more = bool(found.num_rows == BATCH)
+    more = bool(found.num_rows == limit)
     left = _left(row, found["end_ns"][-1].as_py()) if more else NEVER
     news: dict[str, Any] = {
         "request_id": row["request_id"],
@@ -186,7 +185,7 @@ def _remove(
         Announcer(view, edits, stamp).removal(current, doomed, dense=False)
 
 
-def _next(row: Mapping[str, Any]) -> Scan:
+def _next(row: Mapping[str, Any], limit: int) -> Scan:
     where: list[Filter] = (
         [] if row["orphaned"] else [Between("created_us", None, row["up_to_us"] + 1)]
     )
@@ -197,7 +196,7 @@ def _next(row: Mapping[str, Any]) -> Scan:
         table=SEGMENTS,
         prefix=(row["timeline_id"],),
         overlapping=None if row["orphaned"] else (start, end),
-        limit=BATCH,
+        limit=limit,
         where=tuple(where),
         columns=tuple(dict.fromkeys((*EXTENT_COLUMNS, *REMOVAL_COLUMNS))),
     )
@@ -277,4 +276,5 @@ async def _forget_expired(ctx: Context) -> None:
         edits.delete(DELETE_REQUESTS, *((request_id,) for request_id in left))
         return edits.changes(None)
 
-    await ctx.metadata.commit(forget, [delete_request(request_id) for request_id in ids])
+    relies_on = [delete_request(request_id) for request_id in ids]
+    await ctx.metadata.commit(forget, relies_on, background=True)

@@ -177,7 +177,8 @@ async def trim_deliveries(ctx: Context) -> None:
             return Changes(answer=None, delete={WEBHOOK_DELIVERIES: keys})
 
         if keys:
-            await ctx.metadata.commit(forget, {webhook_queue(str(key[0])) for key in keys})
+            relies_on = {webhook_queue(str(key[0])) for key in keys}
+            await ctx.metadata.commit(forget, relies_on, background=True)
         more = len(keys) == _TRIMMED_AT_ONCE
 
 

@@ -77,7 +77,8 @@ async def _forget(ctx: Context, lane: int, floor: int, old: Sequence[dict[str, A
         edits.update(EVENT_FLOORS, {"lane": lane, "sequence": old[-1]["sequence"]})
         return edits.changes(True)
 
-    return await ctx.metadata.commit(command, [creation("event floor", str(lane))])
+    relies_on = [creation("event floor", str(lane))]
+    return await ctx.metadata.commit(command, relies_on, background=True)
 
 
 def _parts(old: Sequence[dict[str, Any]]) -> list[Key]:

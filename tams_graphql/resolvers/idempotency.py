@@ -121,6 +121,10 @@ class _Remembering:
     engine: MetadataEngine
     note: _Note
 
+    @property
+    def background_rows(self) -> int:
+        return self.engine.background_rows
+
     async def get(
         self, table: Table, keys: Iterable[Key], columns: tuple[str, ...] | None = None
     ) -> pa.Table:
@@ -135,7 +139,9 @@ class _Remembering:
     async def count(self, scan: Scan) -> int:
         return await self.engine.count(scan)
 
-    async def commit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> T:
+    async def commit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> T:
         def noted(view: View) -> Changes[T]:
             for row in view.get(IDEMPOTENCY, [(self.note.key,)]).to_pylist():
                 raise _RanMeanwhile(row)
@@ -144,7 +150,7 @@ class _Remembering:
             return replace(changes, insert=insert)
 
         guard = creation("idempotency", self.note.key)
-        return await self.engine.commit(noted, [*relies_on, guard])
+        return await self.engine.commit(noted, [*relies_on, guard], background=background)
 
     async def check(self) -> None:
         await self.engine.check()

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import rich
 
-from tests.robustness.long_deletion import Latencies, prepare, progress, read
+from tests.robustness.long_deletion import Latencies, Others, prepare, progress, watch
 from tests.support.processes import tams
 
 SEGMENTS = 300_000
@@ -17,35 +17,43 @@ SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Light reads before and during a deletion."""
+    """Light requests before and during a deletion."""
 
-    before: Latencies
-    during: Latencies
+    before: Others
+    during: Others
 
     def markdown(self) -> Iterator[str]:
         """A table of this result."""
         yield "### Does a long deletion slow others down?"
         yield ""
-        yield f"Reads of ten segments, one after the other, while a flow of {SEGMENTS:,} goes."
+        yield (
+            "Reads of ten segments and registrations of one, each one after the other, while a"
+            f" flow of {SEGMENTS:,} goes."
+        )
         yield ""
-        yield "| arm | median ms | ratio | p99 ms | ratio |"
-        yield "|---|---|---|---|---|"
-        for name, arm in (("before", self.before), ("during", self.during)):
-            median, p99 = arm.median / self.before.median, arm.p99 / self.before.p99
-            yield f"| {name} | {arm.median:.2f} | {median:.2f} | {arm.p99:.2f} | {p99:.2f} |"
+        yield "| request | arm | median ms | ratio | p99 ms | ratio |"
+        yield "|---|---|---|---|---|---|"
+        for request in ("reads", "registrations"):
+            first: Latencies = getattr(self.before, request)
+            for name, asked in (("before", self.before), ("during", self.during)):
+                arm: Latencies = getattr(asked, request)
+                yield (
+                    f"| {request} | {name} | {arm.median:.2f} | {arm.median / first.median:.2f}"
+                    f" | {arm.p99:.2f} | {arm.p99 / first.p99:.2f} |"
+                )
         yield ""
 
 
 def measured(data: Path, flow_id: str, other: str) -> Disturbance:
     """Read, delete `flow_id`, read `other` meanwhile."""
     with tams(data, deletion_grace="0") as server:
-        read(server.url, other, 2)
-        before = read(server.url, other, SECONDS)
+        watch(server.url, other, 2)
+        before = watch(server.url, other, SECONDS)
         answer = httpx.delete(f"{server.url}/flows/{flow_id}", timeout=60)
         assert answer.status_code == 202, answer.text
         while progress(server.url)[1] == 0:
             pass
-        during = read(server.url, other, SECONDS)
+        during = watch(server.url, other, SECONDS)
         status, _ = progress(server.url)
         assert status == "STARTED", "it ended too early: more segments are needed"
     return Disturbance(before, during)

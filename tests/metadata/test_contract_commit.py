@@ -31,7 +31,7 @@ async def read_flow(engine: MetadataEngine, flow_id: str) -> dict[str, Any]:
     return found[0]
 
 
-async def counted_up(engine: MetadataEngine, flow_id: str) -> None:
+async def counted_up(engine: MetadataEngine, flow_id: str, *, background: bool = False) -> None:
     """One more segment, as a read and a write of what was read."""
 
     def command(view: View) -> Changes[None]:
@@ -39,7 +39,7 @@ async def counted_up(engine: MetadataEngine, flow_id: str) -> None:
         row = {"flow_id": flow_id, "segment_count": count + 1}
         return Changes(answer=None, update={FLOWS: [row]})
 
-    await engine.commit(command, [flow(flow_id)])
+    await engine.commit(command, [flow(flow_id)], background=background)
 
 
 async def test_deletes_updates_and_inserts_are_applied_together(engine: MetadataEngine) -> None:
@@ -170,11 +170,12 @@ async def test_one_bad_command_never_fails_its_neighbours(engine: MetadataEngine
 async def test_concurrent_increments_are_exact(engine: MetadataEngine) -> None:
     await stored(engine, FLOWS, flow_row("one"), flow_row("two"))
 
-    async def writer(flow_id: str) -> None:
+    async def writer(flow_id: str, background: bool) -> None:
         for _ in range(15):
-            await counted_up(engine, flow_id)
+            await counted_up(engine, flow_id, background=background)
 
-    await asyncio.gather(*(writer(flow_id) for flow_id in ("one", "two") for _ in range(5)))
+    flows = ("one", "two")
+    await asyncio.gather(*(writer(flow_id, n < 2) for flow_id in flows for n in range(5)))
     for flow_id in ("one", "two"):
         row = await read_flow(engine, flow_id)
         assert (row["segment_count"], row["version"]) == (75, 75)

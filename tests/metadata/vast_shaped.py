@@ -161,6 +161,8 @@ class _View:
 class VastShapedEngine:
     """See the module. `seed` decides shuffles, pauses and turns; `attempts` is the budget."""
 
+    background_rows = 500
+
     def __init__(
         self,
         *,
@@ -200,7 +202,9 @@ class VastShapedEngine:
     async def count(self, scan: Scan) -> int:
         return (await self._snapshot()).count(scan)
 
-    async def commit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> T:
+    async def commit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> T:
         aggregates = frozenset(relies_on)
         for attempt in range(self._attempts):
             try:

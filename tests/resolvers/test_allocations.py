@@ -126,11 +126,11 @@ class Between:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    async def commit(self, command: Command[Any], relies_on: Any) -> Any:
+    async def commit(self, command: Command[Any], relies_on: Any, **how: Any) -> Any:
         something, self._something = self._something, None
         if something is not None:
             await something()
-        return await self._engine.commit(command, relies_on)
+        return await self._engine.commit(command, relies_on, **how)
 
 
 async def test_whoever_registers_in_between_wins(ctx: Context, clock: Clock) -> None:

@@ -56,7 +56,7 @@ DAY_US = 24 * 3_600_000_000
 
 @pytest.fixture(autouse=True)
 def small_batches(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deletion_jobs, "BATCH", 3)
+    monkeypatch.setattr(ctx.metadata, "background_rows", 3)
     ctx.service = replace(ctx.service, async_delete_segments=4, deletion_grace=0)
 
 
@@ -216,12 +216,12 @@ async def test_whoever_comes_after_a_crash_goes_on(
     left = commits
     commit = ctx.metadata.commit
 
-    async def dying(command: Command[Any], relies_on: Iterable[Aggregate]) -> Any:
+    async def dying(command: Command[Any], relies_on: Iterable[Aggregate], **how: bool) -> Any:
         nonlocal left
         if left == 0:
             raise Killed
         left -= 1
-        return await commit(command, relies_on)
+        return await commit(command, relies_on, **how)
 
     with monkeypatch.context() as until_then:
         until_then.setattr(ctx.metadata, "commit", dying)

@@ -10,7 +10,6 @@ from tams_graphql.metadata.engine import Aggregate, Changes, Command, View
 from tams_graphql.metadata.tables import SEGMENTS
 from tams_graphql.model.errors import Forbidden, InvalidInput, NotFound
 from tams_graphql.model.records import CollectionItem
-from tams_graphql.resolvers import deletion_jobs
 from tams_graphql.resolvers.context import Context
 from tams_graphql.resolvers.deletion_jobs import work_on_deletions
 from tams_graphql.resolvers.discard import discard_media
@@ -103,20 +102,20 @@ async def test_more_segments_than_one_read_brings(ctx: Context, dump: Dump) -> N
 async def test_a_long_flow_goes_in_commits_of_bounded_size(
     ctx: Context, dump: Dump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion_jobs, "BATCH", 3)
+    monkeypatch.setattr(ctx.metadata, "background_rows", 3)
     ctx.service = replace(ctx.service, async_delete_segments=7, deletion_grace=0)
     await put_flow(ctx, FLOW, video(FLOW, SOURCE))
     await ingested(ctx, FLOW, 8)
     removed: list[int] = []
     commit = ctx.metadata.commit
 
-    async def watched(command: Command[Any], relies_on: Iterable[Aggregate]) -> Any:
+    async def watched(command: Command[Any], relies_on: Iterable[Aggregate], **how: bool) -> Any:
         def counted(view: View) -> Changes[Any]:
             changes = command(view)
             removed.append(len(changes.delete.get(SEGMENTS, ())))
             return changes
 
-        return await commit(counted, relies_on)
+        return await commit(counted, relies_on, **how)
 
     monkeypatch.setattr(ctx.metadata, "commit", watched)
     await delete_flow(ctx, FLOW)

@@ -46,7 +46,7 @@ async def test_few_segments_are_waited_for(client: httpx.AsyncClient, live_flow:
 async def test_what_remains_moves_with_each_batch(
     app: FastAPI, client: httpx.AsyncClient, live_flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion_jobs, "BATCH", 1)
+    monkeypatch.setattr(app.state.make_context().metadata, "background_rows", 1)
     await fill(client, live_flow, 4)
     answer = await client.delete(f"/flows/{live_flow}/segments?timerange=[0:0_3:0)")
     assert answer.status_code == 202

@@ -4,19 +4,21 @@ import statistics
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from tests.bench.registrations import Registrations
 from tests.bench.seed import repeat_segments
 from tests.robustness.stories import create_flow, external_segment
 from tests.support.processes import tams
 
 SHARED_OBJECTS = 1000
 POLL_SECONDS = 0.2
+PAUSE_SECONDS = 0.005
 PROGRESS = "{ deletionRequests(first: 1) { nodes { status deletedCount } } }"
 
 
@@ -37,7 +39,18 @@ class Latencies:
         return statistics.quantiles(self.samples, n=100)[98]
 
     def __str__(self) -> str:
-        return f"{len(self.samples)} reads, median {self.median:.1f} ms, p99 {self.p99:.1f} ms"
+        return f"{len(self.samples)} times, median {self.median:.1f} ms, p99 {self.p99:.1f} ms"
+
+
+@dataclass
+class Others:
+    """What requests took that have nothing to do with a deletion."""
+
+    reads: Latencies = field(default_factory=Latencies)
+    registrations: Latencies = field(default_factory=Latencies)
+
+    def __str__(self) -> str:
+        return f"reads {self.reads}; registrations {self.registrations}"
 
 
 def prepare(data: Path, count: int) -> tuple[str, str]:
@@ -70,37 +83,51 @@ def progress(url: str) -> tuple[str, int]:
     return "NONE", 0
 
 
-def read(url: str, flow_id: str, seconds: float) -> Latencies:
-    """What light reads take, one after the other, while somebody asks for the progress."""
+def watch(url: str, flow_id: str, seconds: float) -> Others:
+    """What light requests take, while somebody asks for the progress."""
     over = time.monotonic() + seconds
-    with reading(url, flow_id) as latencies:
+    with others(url, flow_id) as asked:
         while time.monotonic() < over:
             progress(url)
             time.sleep(POLL_SECONDS)
-    return latencies
+    return asked
 
 
 @contextmanager
-def reading(url: str, flow_id: str) -> Iterator[Latencies]:
-    """Light reads, one after the other, for the length of a block; a server that dies ends them."""
-    latencies, over = Latencies(), threading.Event()
+def others(url: str, flow_id: str) -> Iterator[Others]:
+    """Somebody reads `flow_id` and somebody registers elsewhere, for the length of a block.
 
-    def work() -> None:
-        with httpx.Client(base_url=url, timeout=60) as client:
+    Each asks one request after the other. A server that dies ends both.
+    """
+    asked, over = Others(), threading.Event()
+
+    def repeat(work: Callable[[httpx.Client], Callable[[], None]], taken: Latencies) -> None:
+        with httpx.Client(base_url=url, timeout=60) as client, suppress(httpx.TransportError):
+            ask = work(client)
             while not over.is_set():
                 begun = time.perf_counter()
-                try:
-                    segments = client.get(f"/flows/{flow_id}/segments").raise_for_status().json()
-                except httpx.TransportError:
-                    return
-                latencies.samples.append((time.perf_counter() - begun) * 1000)
-                assert len(segments) == 10
-                time.sleep(0.005)
+                ask()
+                taken.samples.append((time.perf_counter() - begun) * 1000)
+                time.sleep(PAUSE_SECONDS)
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    def read(client: httpx.Client) -> Callable[[], None]:
+        def ask() -> None:
+            answer = client.get(f"/flows/{flow_id}/segments").raise_for_status()
+            assert len(answer.json()) == 10
+
+        return ask
+
+    def register(client: httpx.Client) -> Callable[[], None]:
+        registrations = Registrations(client)
+        return lambda: registrations.register(1)
+
+    works = ((read, asked.reads), (register, asked.registrations))
+    threads = [threading.Thread(target=repeat, args=work) for work in works]
+    for thread in threads:
+        thread.start()
     try:
-        yield latencies
+        yield asked
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()

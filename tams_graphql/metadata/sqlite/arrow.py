@@ -38,5 +38,5 @@ def _table(columns: Sequence[list[Any]], schema: pa.Schema) -> pa.Table:
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(kind):
-        return pa.array(values, pa.int8()).cast(kind)
+        values = [None if value is None else value == 1 for value in values]
     return pa.array(values, kind)

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from tams_graphql.metadata.engine import Aggregate, Command
 from tams_graphql.metadata.sqlite.changes import apply, bump
+from tams_graphql.metadata.sqlite.checkpoints import Checkpoints
 from tams_graphql.metadata.sqlite.connections import errors_told, told
 from tams_graphql.metadata.sqlite.reading import Reading
 from tams_graphql.metadata.waiting import CommandQueue, Waiting, in_order
@@ -60,13 +61,16 @@ class Writer:
         self._path = path
         self._file = _identity(path)
         self._view = WriteView(connection)
+        self._checkpoints = Checkpoints(path, connection.total_changes)
         self._queue = CommandQueue()
         self._thread = threading.Thread(target=self._run, name="tams-sqlite-write", daemon=True)
         self._thread.start()
 
-    def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
+    def submit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> "Future[T]":
         """See `CommandQueue.submit`."""
-        return self._queue.submit(command, relies_on)
+        return self._queue.submit(command, relies_on, background=background)
 
     def require_file(self) -> None:
         """Refuse to write where nothing would be found again.
@@ -85,8 +89,10 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._queue.wait()) is not None:
-            self._transaction(first)
+        while not self._queue.finished:
+            if (first := self._queue.wait()) is not None:
+                self._transaction(first)
+        self._checkpoints.close()
         # A log that can't be copied back now is as durable where it is.
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -102,6 +108,7 @@ class Writer:
             self._give_up(batch, error)
         for waiting in batch:
             waiting.settle()
+        self._checkpoints.changed(self._connection.total_changes)
 
     def _begin(self, batch: list[Waiting]) -> None:
         began = time.monotonic()

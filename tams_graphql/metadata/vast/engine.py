@@ -33,6 +33,9 @@ class VastEngine:
     Each read is a transaction of its own, in a thread; commands share transactions (`Writer`).
     """
 
+    # A commit costs its round trips, however many rows it has.
+    background_rows = 500
+
     def __init__(
         self,
         cluster: Cluster,
@@ -98,12 +101,15 @@ class VastEngine:
         """See `MetadataEngine.count`."""
         return await self._read(lambda reading: reading.count(scan))
 
-    async def commit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> T:
+    async def commit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> T:
         """See `MetadataEngine.commit`; a command runs in the writer's thread, perhaps again.
 
         A caller that is cancelled while its command runs does not undo it.
         """
-        return await asyncio.wrap_future(self._writer.submit(command, relies_on))
+        submitted = self._writer.submit(command, relies_on, background=background)
+        return await asyncio.wrap_future(submitted)
 
     async def check(self) -> None:
         """See `MetadataEngine.check`: read one row that is always there."""

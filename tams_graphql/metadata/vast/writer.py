@@ -113,9 +113,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="tams-vast-write", daemon=True)
         self._thread.start()
 
-    def submit(self, command: Command[T], relies_on: Iterable[Aggregate]) -> "Future[T]":
+    def submit(
+        self, command: Command[T], relies_on: Iterable[Aggregate], *, background: bool = False
+    ) -> "Future[T]":
         """See `CommandQueue.submit`."""
-        return self._queue.submit(command, relies_on)
+        return self._queue.submit(command, relies_on, background=background)
 
     def close(self) -> None:
         """Commit what waits and give the lane back. Blocks."""
