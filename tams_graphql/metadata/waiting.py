@@ -1,7 +1,7 @@
 """Commands that wait for a transaction, in the order in which they came.
 
 Those of the background come after all others, but not for ever: after `PATIENCE` transactions of
-others it is their turn.
+others, or `PATIENCE_SECONDS` and one of them, it is their turn.
 """
 
 import threading
@@ -16,6 +16,7 @@ from tams_graphql.metadata.engine import Aggregate, Command
 from tams_graphql.model.errors import Unavailable
 
 PATIENCE = 8
+PATIENCE_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -98,13 +99,12 @@ class CommandQueue:
         """The first command of a transaction, once there is one.
 
         Returns:
-            ``None`` if the queue is finished, or none came within `seconds`.
+            ``None`` if none came within `seconds`, or nobody waits for those that did any more, or
+            the queue is finished.
         """
         with self._arrived:
             self._arrived.wait_for(self._ready, seconds)
-        if self._background and self._passed_over >= PATIENCE:
-            return self._from_background()
-        if (waiting := self.next()) is None:
+        if self._background_is_due() or (waiting := self.next()) is None:
             return self._from_background()
         self._passed_over += bool(self._background)
         return waiting
@@ -118,6 +118,17 @@ class CommandQueue:
         for queue in (self._waiting, self._background):
             while (waiting := _first(queue, arrived_by)) is not None:
                 yield waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting and not self._background
+
+    def _background_is_due(self) -> bool:
+        if not self._background or not self._passed_over:
+            return False
+        waited = time.monotonic() - self._background[0].arrived
+        return self._passed_over >= PATIENCE or waited > PATIENCE_SECONDS
 
     def _ready(self) -> bool:
         return bool(self._waiting or self._background or self._closing)

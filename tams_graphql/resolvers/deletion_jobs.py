@@ -60,7 +60,6 @@ MAX_TRIES = 5
 """How many failures in a row make the status ``error``."""
 
 _TAKEN_AT_ONCE = 10
-_EXPIRED_AT_ONCE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -124,11 +123,12 @@ async def perform(ctx: Context, request_id: str) -> None:
 
 
 async def _batches(ctx: Context, request_id: str, flow_id: str, owner: str) -> None:
-    more = True
+    more, begun = True, 0.0
     while more:
-        begun = time.monotonic()
 
         def batch(view: View) -> Changes[bool]:
+            nonlocal begun
+            begun = time.monotonic()
             return _batch(ctx, view, _mine(view, request_id, owner))
 
         relies_on = [flow(flow_id), delete_request(request_id)]
@@ -261,7 +261,7 @@ async def _forget_expired(ctx: Context) -> None:
     scan = Scan(
         table=DELETE_REQUESTS,
         order="expiry",
-        limit=_EXPIRED_AT_ONCE,
+        limit=ctx.metadata.background_rows,
         where=past,
         columns=("request_id",),
     )

@@ -32,7 +32,6 @@ from tams_graphql.resolvers.webhook_rows import webhook_from_row
 from tams_graphql.resolvers.webhooks import get_webhook
 
 _LISTING = "deliveries"
-_TRIMMED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ async def trim_deliveries(ctx: Context) -> None:
     scan = Scan(
         table=WEBHOOK_DELIVERIES,
         order="age",
-        limit=_TRIMMED_AT_ONCE,
+        limit=ctx.metadata.background_rows,
         where=(Between("updated_us", None, before_us),),
         columns=WEBHOOK_DELIVERIES.key,
     )
@@ -179,7 +178,7 @@ async def trim_deliveries(ctx: Context) -> None:
         if keys:
             relies_on = {webhook_queue(str(key[0])) for key in keys}
             await ctx.metadata.commit(forget, relies_on, background=True)
-        more = len(keys) == _TRIMMED_AT_ONCE
+        more = len(keys) == scan.limit
 
 
 def _of_status(status: DeliveryStatus | None) -> tuple[Filter, ...]:

@@ -99,4 +99,4 @@ async def _delete_in(ctx: Context, storage_id: str, keys: Sequence[str]) -> None
         edits.delete(DISCARDED_MEDIA, *((row["storage_id"], row["storage_key"]) for row in left))
         return edits.changes(None)
 
-    await ctx.metadata.commit(forget, ())
+    await ctx.metadata.commit(forget, (), background=True)

@@ -12,9 +12,6 @@ from tams_graphql.metadata.engine import Between, Changes, Key, Scan, View, crea
 from tams_graphql.metadata.event_tables import EVENT_FLOORS, EVENT_PARTS, EVENTS
 from tams_graphql.resolvers.context import Context
 
-AT_ONCE = 1_000
-"""How many events one commit forgets."""
-
 SKEW_US = 3_600_000_000
 """How far ahead the clocks of other processes may be; more than that is a wrong clock."""
 
@@ -45,12 +42,13 @@ async def _forget_of_lane(ctx: Context, lane: int, floor: int, before_us: int) -
 
 
 async def _old_ones(ctx: Context, lane: int, floor: int, before_us: int) -> list[dict[str, Any]]:
+    limit = ctx.metadata.background_rows
     scan = Scan(
         table=EVENTS,
         prefix=(lane,),
         after=(floor,),
-        limit=AT_ONCE,
-        where=(Between("sequence", None, floor + AT_ONCE + 1),),
+        limit=limit,
+        where=(Between("sequence", None, floor + limit + 1),),
         columns=("sequence", "hlc", "occurred_us", "event_id", "part_count"),
     )
     rows = (await ctx.metadata.page(scan)).to_pylist()

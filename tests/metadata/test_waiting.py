@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tams_graphql.metadata import waiting
 from tams_graphql.metadata.engine import Changes, View
 from tams_graphql.metadata.waiting import PATIENCE, CommandQueue, Waiting
 from tams_graphql.model.errors import Unavailable
@@ -18,8 +19,8 @@ def submitted(queue: CommandQueue, *, background: bool = False) -> Any:
     return queue.submit(command, (), background=background)
 
 
-def future_of(waiting: Waiting | None) -> Any:
-    return None if waiting is None else waiting.future
+def future_of(taken: Waiting | None) -> Any:
+    return None if taken is None else taken.future
 
 
 def test_commands_come_in_the_order_of_their_arrival() -> None:
@@ -46,6 +47,18 @@ def test_the_background_gets_its_turn_in_the_end() -> None:
     others = [submitted(queue) for _ in range(PATIENCE + 2)]
     taken = [future_of(queue.wait(0)) for _ in range(PATIENCE + 3)]
     assert taken == [*others[:PATIENCE], later, *others[PATIENCE:]]
+
+
+def test_the_background_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = CommandQueue()
+    later = [submitted(queue, background=True) for _ in range(2)]
+    others = [submitted(queue) for _ in range(3)]
+    assert future_of(queue.wait(0)) is others[0]
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", -1.0)
+    assert future_of(queue.wait(0)) is later[0]
+    # Not two in a row: somebody else may be waiting as long.
+    assert future_of(queue.wait(0)) is others[1]
+    assert future_of(queue.wait(0)) is later[1]
 
 
 def test_a_command_that_nobody_waits_for_is_dropped() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 
 from tests.parity.serving import Client
-from tests.parity.store import Json, Listing, Names, Refusal, present
+from tests.parity.store import Json, Listing, Names, Refusal, at_first, present
 
 
 class Rest:
@@ -130,8 +130,12 @@ class Rest:
 
     def webhooks(self, wanted: Listing) -> list[Json]:
         found = self._walk("/service/webhooks", wanted)
-        named = [{**one, "id": self._names.neutral(one["id"])} for one in found]
-        return [present(one) for one in named]
+        return [
+            present(
+                {**one, "id": self._names.neutral(one["id"]), "status": at_first(one["status"])}
+            )
+            for one in found
+        ]
 
     def _walk(self, path: str, wanted: Listing, params: Json | None = None) -> list[Json]:
         """All pages."""

@@ -135,6 +135,14 @@ class Names:
         return len(seen)
 
 
+def at_first(status: str) -> str:
+    """The status that a webhook had when it was made or changed.
+
+    The server starts it a moment later; when, is no matter of parity.
+    """
+    return "created" if status == "started" else status
+
+
 def present(members: Mapping[str, Any]) -> Json:
     """Without the members that say nothing."""
     return {name: value for name, value in members.items() if value not in (None, [], {}, ())}

@@ -9,7 +9,6 @@ from tams_graphql.events.position import START
 from tams_graphql.metadata.engine import Changes, Row, Scan, View
 from tams_graphql.metadata.event_tables import EVENT_PARTS, LANES
 from tams_graphql.model.errors import CursorTooOld
-from tams_graphql.resolvers import event_retention
 from tams_graphql.resolvers.context import Context, now_us
 from tams_graphql.resolvers.event_retention import forget_events
 from tams_graphql.resolvers.flows import put_flow, set_flow_property
@@ -23,7 +22,7 @@ AN_HOUR_AND_SOME_SKEW = 3600 + 400
 @pytest.fixture
 async def log(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> EventLog:
     """Ten events that have just happened; one is larger than a cell."""
-    monkeypatch.setattr(event_retention, "AT_ONCE", 3)
+    monkeypatch.setattr(ctx.metadata, "background_rows", 3)
     ctx.service = replace(ctx.service, event_retention=HOUR)
     await put_flow(ctx, FLOW, video(FLOW, SOURCE, description="d" * 30_000))
     for n in range(8):

@@ -6,20 +6,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tams_graphql.model.errors import Unavailable
 
 CACHED_STATEMENTS = 512
 
+C = TypeVar("C", bound=sqlite3.Connection)
+
 # 32 MiB of page cache for each connection and 1 GiB of the file mapped; the write-ahead log is
-# begun anew every 80 MiB, because at the default of 4 MiB bulk registrations spend more time
-# in checkpoints than in inserts, and somebody waits for each (see `checkpoints`).
+# copied back every 40 MiB, because at the default of 4 MiB bulk registrations spend more time
+# in checkpoints than in inserts. A writer that has nothing else to do copies more often.
 _SHARED_PRAGMAS = ("cache_size = -32768", "mmap_size = 1073741824", "temp_store = MEMORY")
 _WRITER_PRAGMAS = (
     "synchronous = FULL",
-    "wal_autocheckpoint = 20000",
-    "journal_size_limit = 134217728",
+    "wal_autocheckpoint = 10000",
+    "journal_size_limit = 67108864",
 )
 
 # For how long a transaction keeps its processor: a registration is done before, a bulk or a batch
@@ -45,7 +47,7 @@ _STORE_TROUBLE = frozenset(
 )
 
 
-def open_writer(path: Path, busy_budget: float) -> sqlite3.Connection:
+def open_writer(path: Path, busy_budget: float) -> "WritingConnection":
     """A connection that may write, in WAL mode, durable at every commit.
 
     Args:
@@ -55,7 +57,7 @@ def open_writer(path: Path, busy_budget: float) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: the file can't be opened or is no SQLite file.
     """
-    connection = _connect(path, "rwc", busy_budget, _Courteous)
+    connection = _connect(path, "rwc", busy_budget, WritingConnection)
     try:
         _enter_wal_mode(connection, busy_budget)
         for pragma in _WRITER_PRAGMAS:
@@ -66,24 +68,14 @@ def open_writer(path: Path, busy_budget: float) -> sqlite3.Connection:
     return connection
 
 
-def open_checkpointer(path: Path) -> sqlite3.Connection:
-    """A connection that copies the write-ahead log back beside the writer, and never waits."""
-    return _connect(path, "rw", 0.0)
-
-
 def open_reader(path: Path, busy_budget: float) -> sqlite3.Connection:
     """A connection that can't write, for one reader thread at a time."""
-    connection = _connect(path, "ro", busy_budget)
+    connection = _connect(path, "ro", busy_budget, sqlite3.Connection)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _connect(
-    path: Path,
-    mode: str,
-    busy_budget: float,
-    kind: type[sqlite3.Connection] = sqlite3.Connection,
-) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, busy_budget: float, kind: type[C]) -> C:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -117,10 +109,15 @@ def _enter_wal_mode(connection: sqlite3.Connection, busy_budget: float) -> None:
             return
 
 
-class _Courteous(sqlite3.Connection):
+class WritingConnection(sqlite3.Connection):
     """Between two statements, lets those run who wait for this processor (ADR 0014)."""
 
-    _turn_ends = 0.0
+    _turn_ends = float("inf")
+
+    def begin(self) -> None:
+        """Begin a transaction, and a turn on the processor."""
+        self.execute("BEGIN IMMEDIATE")
+        self._turn_ends = time.monotonic() + TURN_SECONDS
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """See `sqlite3.Connection.execute`."""

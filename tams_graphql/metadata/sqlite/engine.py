@@ -12,6 +12,7 @@ from tams_graphql.metadata.sqlite import schema
 from tams_graphql.metadata.sqlite.arrow import schema_of
 from tams_graphql.metadata.sqlite.connections import errors_told, open_writer
 from tams_graphql.metadata.sqlite.readers import Readers
+from tams_graphql.metadata.sqlite.turns import Turns
 from tams_graphql.metadata.sqlite.writer import Writer
 from tams_graphql.metadata.tables import GUARDS, Table
 
@@ -24,8 +25,8 @@ class SQLiteEngine:
     Reads run beside the writer, in threads; a commit returns once it is on disk.
     """
 
-    # Others wait for the whole commit, about 8 ms (ADR 0014).
-    background_rows = 100
+    # Others wait for the whole commit, about 6 ms (ADR 0014).
+    background_rows = 64
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
@@ -93,11 +94,16 @@ class SQLiteEngine:
 
 
 def _writer(path: Path, busy_budget: float) -> Writer:
-    with errors_told():
-        connection = open_writer(path, busy_budget)
-        try:
-            schema.prepare(connection)
-            return Writer(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+    turns = Turns(path, busy_budget)
+    try:
+        with errors_told(), turns.taken():
+            connection = open_writer(path, busy_budget)
+            try:
+                schema.prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+    except BaseException:
+        turns.close()
+        raise
+    return Writer(connection, path, turns)

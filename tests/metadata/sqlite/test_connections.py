@@ -1,6 +1,5 @@
 """The writing connection shares its processor."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ def test_a_writer_gives_way_after_its_turn(
     connection = connections.open_writer(tmp_path / "index.db", 1.0)
     seen: list[None] = []
     monkeypatch.setattr(connections, "TURN_SECONDS", turn_seconds)
-    time.sleep(0.01)
-    connection.execute("BEGIN")
     monkeypatch.setattr(connections, "_give_way", lambda: seen.append(None))
+    connection.begin()
     for _ in range(5):
         connection.execute("SELECT 1").fetchone()
     assert len(seen) == yields
