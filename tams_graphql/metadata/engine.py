@@ -202,7 +202,7 @@ class MetadataEngine(Protocol):
     def background_rows(self) -> int:
         """How many rows a job in the background should take into one commit.
 
-        Few enough that whoever writes beside it waits little, as many as pay otherwise.
+        Few enough that whoever writes beside it waits little, and enough to be worth a commit.
         """
 
     async def get(

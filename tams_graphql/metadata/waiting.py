@@ -93,7 +93,7 @@ class CommandQueue:
     @property
     def finished(self) -> bool:
         """Whether nothing waits and nothing will."""
-        return self._closing and not self._waiting and not self._background
+        return self._closing and self.idle
 
     def wait(self, seconds: float | None = None) -> Waiting | None:
         """The first command of a transaction, once there is one.

@@ -37,13 +37,13 @@ class Turns:
             ) from error
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def taken(self, *, at_once: bool = False) -> Iterator[None]:
         """Nobody else writes meanwhile.
 
         Raises:
-            Unavailable: others did for as long as one waits.
+            Unavailable: others did for as long as one waits; with `at_once`, somebody does now.
         """
-        self._wait()
+        self._wait(0.0 if at_once else self._busy_budget)
         try:
             yield
         finally:
@@ -53,13 +53,13 @@ class Turns:
         """Let go of the lock's file."""
         os.close(self._descriptor)
 
-    def _wait(self) -> None:
-        deadline, pause = time.monotonic() + self._busy_budget, _PAUSE_SECONDS
+    def _wait(self, seconds: float) -> None:
+        deadline, pause = time.monotonic() + seconds, _PAUSE_SECONDS
         while True:
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if time.monotonic() >= deadline:
                     raise Unavailable(
                         "the metadata store is not available: another process writes to it;"
                         " try again"

@@ -131,7 +131,7 @@ class Writer:
     def _copy_back(self, how: str) -> None:
         self._uncopied = 0
         # A log that can't be copied back now is as durable where it is.
-        with contextlib.suppress(sqlite3.Error, Unavailable), self._turns.taken():
+        with contextlib.suppress(sqlite3.Error, Unavailable), self._turns.taken(at_once=True):
             self._connection.execute(f"PRAGMA wal_checkpoint({how})")
 
     def _fill(self, batch: list[Waiting]) -> None:

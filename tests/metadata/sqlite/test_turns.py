@@ -58,6 +58,19 @@ def test_a_turn_is_had_by_one_at_a_time(tmp_path: Path) -> None:
     assert most == 1
 
 
+def test_a_turn_can_be_asked_for_without_waiting(tmp_path: Path) -> None:
+    mine, others = (Turns(tmp_path / "index.db", 60.0) for _ in range(2))
+    with mine.taken():
+        begun = time.monotonic()
+        with pytest.raises(Unavailable), others.taken(at_once=True):
+            raise AssertionError("two have the turn")
+        assert time.monotonic() < begun + 30
+    with others.taken(at_once=True):
+        pass
+    mine.close()
+    others.close()
+
+
 async def test_whoever_waits_too_long_is_told_and_changes_nothing(index_file: Path) -> None:
     engine = await SQLiteEngine.open(index_file, busy_budget=0.1)
     other = Turns(index_file, 0.0)
