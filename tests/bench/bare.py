@@ -10,7 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 _COLUMNS = ("object_id", "start_ns", "end_ns", "key_frame_count")
-_QUERY = f"SELECT {', '.join(_COLUMNS)} FROM segments WHERE flow_id = ? ORDER BY start_ns LIMIT ?"
+_QUERY = (
+    f"SELECT {', '.join(_COLUMNS)} FROM flow_segments WHERE timeline_id ="
+    " (SELECT timeline_id FROM flows WHERE flow_id = ?) ORDER BY start_ns LIMIT ?"
+)
 
 
 async def segments(request: Request) -> Response:
