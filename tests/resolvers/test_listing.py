@@ -53,7 +53,7 @@ class Shot:
     label: str | None
     tags: Mapping[str, Any]
     seconds: frozenset[int]
-    members: frozenset[int]
+    members: tuple[int, ...]
     width: int
     init: bool | None
     status: str | None
@@ -68,7 +68,7 @@ class Shot:
         if self.init is not None:
             essence["init_segments"] = self.init
         given = {"label": self.label, "status": self.status}
-        collection = [{"id": uuid4(member)} for member in sorted(self.members)]
+        collection = [{"id": uuid4(member)} for member in self.members]
         body |= {"essence_parameters": essence, "flow_collection": collection}
         return body | {name: value for name, value in given.items() if value is not None}
 
@@ -78,6 +78,12 @@ tags = st.dictionaries(
     st.sampled_from(TAG_VALUES) | st.lists(st.sampled_from(TAG_VALUES), max_size=2),
     max_size=2,
 )
+
+
+def members(shots: list[Shot]) -> st.SearchStrategy[tuple[int, ...]]:
+    """Up to two of `shots`, by their sources: flows of one source must agree about the order."""
+    chosen = st.frozensets(st.sampled_from([(one.source, one.number) for one in shots]), max_size=2)
+    return chosen.map(lambda found: tuple(number for _, number in sorted(found)))
 
 
 @st.composite
@@ -94,9 +100,7 @@ def stories(draw: st.DrawFn) -> list[Shot]:
             label=draw(st.sampled_from(LABELS)),
             tags=draw(tags),
             seconds=draw(st.frozensets(st.integers(0, 5), max_size=2)),
-            members=draw(st.frozensets(st.sampled_from([s.number for s in shots]), max_size=2))
-            if shots
-            else frozenset(),
+            members=draw(members(shots)) if shots else (),
             width=draw(st.sampled_from([640, 1920])),
             init=draw(st.sampled_from([None, False, True])),
             status=draw(st.sampled_from([None, "ingesting"])),
