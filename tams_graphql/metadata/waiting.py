@@ -111,7 +111,7 @@ class CommandQueue:
 
     def next(self) -> Waiting | None:
         """A command that may join: the one that waits longest, but none of the background."""
-        return _first(self._waiting, float("inf"))
+        return _first(self._waiting)
 
     def all(self, arrived_by: float = float("inf")) -> Iterator[Waiting]:
         """The commands that wait and arrived by then (monotonic time)."""
@@ -135,11 +135,11 @@ class CommandQueue:
 
     def _from_background(self) -> Waiting | None:
         self._passed_over = 0
-        return _first(self._background, float("inf"))
+        return _first(self._background)
 
 
-def _first(queue: deque[Waiting], arrived_by: float) -> Waiting | None:
-    """Take the first of `queue` that nobody has cancelled."""
+def _first(queue: deque[Waiting], arrived_by: float = float("inf")) -> Waiting | None:
+    """Take the first of `queue` that arrived by then and that nobody has cancelled."""
     while queue and queue[0].arrived <= arrived_by:
         waiting = queue.popleft()
         if waiting.future.set_running_or_notify_cancel():

@@ -19,9 +19,9 @@ Values: TypeAlias = list[Scalar]
 
 
 def padded(rows: Sequence[Sequence[Scalar]], most: int = MOST) -> Iterator[tuple[int, Values]]:
-    """`rows` in batches: how many rows of placeholders, and their values in sequence.
+    """`rows` in batches of at most `most`: how many rows of placeholders, and their values.
 
-    The last batch is filled up with nulls, which no key equals.
+    The values are in sequence. The last batch is filled up with nulls, which no key equals.
     """
     for first in range(0, len(rows), most):
         part = rows[first : first + most]
